@@ -1,0 +1,36 @@
+/**
+ * Bytes on their way, pulled one chunk at a time: whoever reads sets the pace, and not reading pauses the socket. The same
+ * contract serves a request's body (socket -> engine) and an object's (drives -> socket).
+ */
+export interface Body {
+  /** The next bytes, or null at the end. A chunk is valid until the next call of read or cancel. Throws Fault or BodyRejected. */
+  read(): Promise<Uint8Array | null>;
+  /** No more will be read: frees what is held. Safe to call at any time and more than once. */
+  cancel(): void;
+}
+
+/** The body of a write, with what the client said about it. */
+export interface UploadBody extends Body {
+  /** Bytes after decoding, when the client declared them. */
+  readonly length: number | undefined;
+  /** The checksum the client declares up front or in a trailer; undefined: CRC64NVME is computed. */
+  readonly algorithm: ChecksumAlgorithm | undefined;
+  /** What the body must come to. Complete only after read() returned null: trailers come last. */
+  expected(): ExpectedDigests;
+}
+
+export interface ExpectedDigests {
+  /** Content-MD5, 16 bytes. */
+  readonly md5?: Uint8Array;
+  /** x-amz-content-sha256 as a hash, 32 bytes. */
+  readonly sha256?: Uint8Array;
+  /** Value of x-amz-checksum-<algorithm>, raw bytes. */
+  readonly checksum?: Uint8Array;
+}
+
+export type ChecksumAlgorithm = 'CRC32' | 'CRC32C' | 'CRC64NVME' | 'SHA1' | 'SHA256';
+
+export type DigestName = 'MD5' | ChecksumAlgorithm;
+
+/** Raw bytes, CRCs big endian as S3 sends them in base64. */
+export type Digests = Partial<Record<DigestName, Buffer>>;

@@ -1,0 +1,88 @@
+/**
+ * A refused command, as a value. The code is spelled as the S3 error code; `facts` are the error's own fields, named as S3
+ * names them (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html). `http/s3-errors.ts` gives each code
+ * its status and message.
+ */
+export interface Rejection {
+  readonly rejected: RejectionCode;
+  readonly facts: RejectionFacts;
+}
+
+/** Field name -> value. Names beginning with `header:` become response headers (e.g. `header:x-amz-delete-marker`). */
+export type RejectionFacts = Readonly<Record<string, string | number>>;
+
+export type RejectionCode = (typeof rejectionCodes)[number];
+
+export const rejectionCodes = [
+  'AccessDenied',
+  'AuthorizationHeaderMalformed',
+  'AuthorizationQueryParametersError',
+  'BadDigest',
+  'BucketAlreadyExists',
+  'BucketAlreadyOwnedByYou',
+  'BucketNotEmpty',
+  'ConditionalRequestConflict',
+  'EntityTooLarge',
+  'EntityTooSmall',
+  'ExpiredToken',
+  'IllegalLocationConstraintException',
+  'IncompleteBody',
+  'InternalError',
+  'InvalidAccessKeyId',
+  'InvalidArgument',
+  'InvalidBucketName',
+  'InvalidBucketState',
+  'InvalidDigest',
+  'InvalidLocationConstraint',
+  'InvalidObjectName',
+  'InvalidPart',
+  'InvalidPartNumber',
+  'InvalidPartOrder',
+  'InvalidRange',
+  'InvalidRequest',
+  'InvalidSignature',
+  'InvalidStorageClass',
+  'InvalidTag',
+  'InvalidToken',
+  'InvalidURI',
+  'KeyTooLongError',
+  'MalformedXML',
+  'MetadataTooLarge',
+  'MethodNotAllowed',
+  'MissingContentLength',
+  'MissingRequestBodyError',
+  'MissingSecurityHeader',
+  'NoSuchBucket',
+  'NoSuchKey',
+  'NoSuchTagSet',
+  'NoSuchUpload',
+  'NoSuchVersion',
+  'NotImplemented',
+  'NotModified',
+  'OperationAborted',
+  'PreconditionFailed',
+  'RequestHeaderSectionTooLarge',
+  'RequestTimeTooSkewed',
+  'SignatureDoesNotMatch',
+  'SlowDown',
+  'TooManyBuckets',
+  'XAmzContentSHA256Mismatch',
+] as const;
+
+export function reject(rejected: RejectionCode, facts: RejectionFacts = {}): Rejection {
+  return { rejected, facts };
+}
+
+export function isRejection(outcome: unknown): outcome is Rejection {
+  return typeof outcome === 'object' && outcome !== null && 'rejected' in outcome;
+}
+
+/** A rejection found in the middle of a body stream, where only throwing reaches the reader. The engine turns it back into a value. */
+export class BodyRejected extends Error {
+  override readonly name = 'BodyRejected';
+  readonly rejection: Rejection;
+  constructor(rejection: Rejection) {
+    super(rejection.rejected);
+    this.rejection = rejection;
+  }
+}
