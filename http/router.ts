@@ -1,0 +1,157 @@
+import { type Rejection, reject } from '../engine/rejection.ts';
+import type { Query } from './query.ts';
+import type { OperationName } from './s3-request.ts';
+
+/** What a path names. */
+export type Resource = 'SERVICE' | 'BUCKET' | 'OBJECT';
+
+interface Route {
+  readonly resource: Resource;
+  readonly method: string;
+  /** Query parameter that must be there. */
+  readonly marker?: string;
+  /** Request header that must be there. */
+  readonly withHeader?: string;
+  readonly operation: OperationName;
+}
+
+/** The table: within a resource, method and marker the first row that fits wins. */
+const routes: readonly Route[] = [
+  { resource: 'SERVICE', method: 'GET', operation: 'ListBuckets' },
+
+  { resource: 'BUCKET', method: 'PUT', operation: 'CreateBucket' },
+  { resource: 'BUCKET', method: 'HEAD', operation: 'HeadBucket' },
+  { resource: 'BUCKET', method: 'DELETE', operation: 'DeleteBucket' },
+  { resource: 'BUCKET', method: 'GET', operation: 'ListObjects' },
+  { resource: 'BUCKET', method: 'GET', marker: 'list-type', operation: 'ListObjectsV2' },
+  { resource: 'BUCKET', method: 'GET', marker: 'versions', operation: 'ListObjectVersions' },
+  { resource: 'BUCKET', method: 'GET', marker: 'uploads', operation: 'ListMultipartUploads' },
+  { resource: 'BUCKET', method: 'GET', marker: 'location', operation: 'GetBucketLocation' },
+  { resource: 'BUCKET', method: 'GET', marker: 'versioning', operation: 'GetBucketVersioning' },
+  { resource: 'BUCKET', method: 'PUT', marker: 'versioning', operation: 'PutBucketVersioning' },
+  { resource: 'BUCKET', method: 'GET', marker: 'tagging', operation: 'GetBucketTagging' },
+  { resource: 'BUCKET', method: 'PUT', marker: 'tagging', operation: 'PutBucketTagging' },
+  { resource: 'BUCKET', method: 'DELETE', marker: 'tagging', operation: 'DeleteBucketTagging' },
+  { resource: 'BUCKET', method: 'POST', marker: 'delete', operation: 'DeleteObjects' },
+
+  { resource: 'OBJECT', method: 'PUT', withHeader: 'x-amz-copy-source', operation: 'CopyObject' },
+  { resource: 'OBJECT', method: 'PUT', operation: 'PutObject' },
+  { resource: 'OBJECT', method: 'GET', operation: 'GetObject' },
+  { resource: 'OBJECT', method: 'HEAD', operation: 'HeadObject' },
+  { resource: 'OBJECT', method: 'DELETE', operation: 'DeleteObject' },
+  { resource: 'OBJECT', method: 'GET', marker: 'attributes', operation: 'GetObjectAttributes' },
+  { resource: 'OBJECT', method: 'GET', marker: 'tagging', operation: 'GetObjectTagging' },
+  { resource: 'OBJECT', method: 'PUT', marker: 'tagging', operation: 'PutObjectTagging' },
+  { resource: 'OBJECT', method: 'DELETE', marker: 'tagging', operation: 'DeleteObjectTagging' },
+  { resource: 'OBJECT', method: 'POST', marker: 'uploads', operation: 'CreateMultipartUpload' },
+  { resource: 'OBJECT', method: 'PUT', marker: 'uploadId', withHeader: 'x-amz-copy-source', operation: 'UploadPartCopy' },
+  { resource: 'OBJECT', method: 'PUT', marker: 'uploadId', operation: 'UploadPart' },
+  { resource: 'OBJECT', method: 'POST', marker: 'uploadId', operation: 'CompleteMultipartUpload' },
+  { resource: 'OBJECT', method: 'DELETE', marker: 'uploadId', operation: 'AbortMultipartUpload' },
+  { resource: 'OBJECT', method: 'GET', marker: 'uploadId', operation: 'ListParts' },
+];
+
+/** Sub-resources S3 has and this server does not: the answer is NotImplemented, whatever the method. */
+const unservedMarkers: ReadonlySet<string> = new Set([
+  'abac',
+  'accelerate',
+  'acl',
+  'analytics',
+  'cors',
+  'encryption',
+  'intelligent-tiering',
+  'inventory',
+  'legal-hold',
+  'lifecycle',
+  'logging',
+  'metadataConfiguration',
+  'metadataInventoryTable',
+  'metadataJournalTable',
+  'metadataTable',
+  'metrics',
+  'notification',
+  'object-lock',
+  'ownershipControls',
+  'policy',
+  'policyStatus',
+  'publicAccessBlock',
+  'renameObject',
+  'replication',
+  'requestPayment',
+  'restore',
+  'retention',
+  'select',
+  'session',
+  'torrent',
+  'website',
+  'WriteGetObjectResponse',
+]);
+
+/** Parameters that qualify a request without choosing its operation; they may be empty. */
+const qualifiers: ReadonlySet<string> = new Set([
+  'bucket-region',
+  'continuation-token',
+  'delimiter',
+  'encoding-type',
+  'fetch-owner',
+  'key-marker',
+  'marker',
+  'max-buckets',
+  'max-keys',
+  'max-parts',
+  'max-uploads',
+  'part-number-marker',
+  'partNumber',
+  'prefix',
+  'start-after',
+  'upload-id-marker',
+  'version-id-marker',
+  'versionId',
+  'x-id',
+]);
+
+interface Choice {
+  readonly withHeader: string | undefined;
+  readonly operation: OperationName;
+}
+
+/** resource, marker ('' for none) -> method -> rows of the table. */
+const choices = new Map<string, Map<string, Choice[]>>();
+const markers = new Set<string>();
+for (const { resource, method, marker = '', withHeader, operation } of routes) {
+  if (marker !== '') markers.add(marker);
+  const place = `${resource} ${marker}`;
+  const byMethod = choices.get(place) ?? new Map<string, Choice[]>();
+  choices.set(place, byMethod);
+  byMethod.set(method, [...(byMethod.get(method) ?? []), { withHeader, operation }]);
+}
+
+/** The operation a request asks for. Rejection: NotImplemented, MethodNotAllowed, AccessForbidden (a CORS preflight). */
+export function route(resource: Resource, method: string, query: Query, headers: ReadonlyMap<string, string>): OperationName | Rejection {
+  let marker = '';
+  for (const { name, value } of query.parameters) {
+    if (unservedMarkers.has(name)) return reject('NotImplemented', { Header: name });
+    if (markers.has(name)) marker ||= name;
+    else if (value === '' && !isQualifier(name)) return reject('NotImplemented', { Header: name });
+  }
+  const byMethod = choices.get(`${resource} ${marker}`);
+  if (byMethod === undefined) return reject('NotImplemented', { Header: marker });
+  const rows = byMethod.get(method);
+  if (rows === undefined) return notAllowed(resource, method, byMethod);
+  for (const { withHeader, operation } of rows) {
+    if (withHeader === undefined || headers.has(withHeader)) return operation;
+  }
+  return notAllowed(resource, method, byMethod);
+}
+
+function isQualifier(name: string): boolean {
+  return qualifiers.has(name) || name.startsWith('response-') || name.toLowerCase().startsWith('x-amz-');
+}
+
+function notAllowed(resource: Resource, method: string, byMethod: ReadonlyMap<string, unknown>): Rejection {
+  return reject('MethodNotAllowed', {
+    Method: method,
+    ResourceType: resource,
+    'header:Allow': [...byMethod.keys()].join(', '),
+  });
+}
