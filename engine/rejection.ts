@@ -8,13 +8,17 @@ export interface Rejection {
   readonly facts: RejectionFacts;
 }
 
-/** Field name -> value. Names beginning with `header:` become response headers (e.g. `header:x-amz-delete-marker`). */
+/**
+ * Field name -> value. Names beginning with `header:` become response headers (e.g. `header:x-amz-delete-marker`); `Message`
+ * replaces the code's usual sentence.
+ */
 export type RejectionFacts = Readonly<Record<string, string | number>>;
 
 export type RejectionCode = (typeof rejectionCodes)[number];
 
 export const rejectionCodes = [
   'AccessDenied',
+  'AccessForbidden',
   'AuthorizationHeaderMalformed',
   'AuthorizationQueryParametersError',
   'BadDigest',
