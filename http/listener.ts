@@ -1,6 +1,6 @@
 /**
- * What the S3 front end asks of an HTTP/1.1 server. `uws-listener.ts` and `node-listener.ts` serve it; one raw-socket
- * conformance suite (test/contracts) runs over both.
+ * What the S3 front end asks of an HTTP/1.1 server. `uws-listener.ts` and `node-listener.ts` serve it, `choose-listener.ts`
+ * picks one; one raw-socket conformance suite (test/contracts) runs over both.
  */
 import type { Body } from '../engine/body.ts';
 
@@ -9,7 +9,12 @@ export interface ListenerOptions {
   /** 0 picks a free one. */
   readonly port: number;
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** Told of what nobody can be answered any more: what the handler threw, that it gave no answer, that a body broke while it was streamed. */
+  readonly report?: (defect: unknown) => void;
 }
+
+/** Requests being answered at one time on one listener; beyond it a bare 503 and the connection closes. */
+export const exchangesMax = 4096;
 
 export interface Listener {
   /** `uws 20.57`, `node 20.20.2`: what start-up and `liteio version` show. */
@@ -45,9 +50,14 @@ export interface Exchange {
   proceed(): void;
   /** The whole answer. `contentLength` replaces the body's length in the header (HEAD). An unread request body is drained up to a limit, else the connection closes after the answer. */
   send(status: number, headers: ResponseHeaders, body?: Uint8Array | string, contentLength?: number): void;
-  /** An answer of `contentLength` bytes pulled from `body` with back-pressure. If `body` throws, the connection is cut so that the client sees a short body. Resolves when all is sent or the client has gone; always cancels the body. */
+  /**
+   * An answer of `contentLength` bytes pulled from `body` with back-pressure. If the first read of `body` throws, nothing has
+   * been sent: `stream` throws the same and `send` may still answer. If a later one throws, the connection is cut so that the
+   * client sees a short body, and the trouble goes to `report`. Resolves when all is sent or the client has gone; always cancels the body. A chunk may be a view
+   * on shared memory, and is not looked at again once the next read is asked for.
+   */
   stream(status: number, headers: ResponseHeaders, contentLength: number, body: Body): Promise<void>;
 }
 
-/** Values are sanitised by the listener: CR, LF and NUL never reach the wire. */
+/** Values are sanitised by the listener: CR, LF and NUL never reach the wire. A name that is no token is left out. */
 export type ResponseHeaders = readonly (readonly [name: string, value: string])[];

@@ -1,0 +1,122 @@
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { type ExchangeHandler, exchangesMax, type Listener, type ListenerOptions } from './listener.ts';
+import { NodeExchange } from './node-exchange.ts';
+import { frameRequest } from './request-framing.ts';
+
+/** Bytes of a request line with its headers; beyond it 431. */
+export const headerBytesMax = 16 * 1024;
+
+/** Longest time for a header block to arrive; 408 after it. */
+const headersMilliseconds = 60_000;
+
+/** How long a connection may lie idle between two requests: longer than the pools of the usual clients keep theirs. */
+const keepAliveMilliseconds = 75_000;
+
+/** The listener on node:http, or node:https when `tls` is given: runs wherever Node does. */
+export async function openNodeListener(options: ListenerOptions, handler: ExchangeHandler): Promise<Listener> {
+  const serverOptions: ServerOptions = {
+    maxHeaderSize: headerBytesMax,
+    headersTimeout: headersMilliseconds,
+    keepAliveTimeout: keepAliveMilliseconds,
+    // A 5 GiB upload takes its time; what is idle meanwhile is cut by the exchange.
+    requestTimeout: 0,
+  };
+  const { tls } = options;
+  const server = tls
+    ? createSecureServer({ ...serverOptions, cert: await readFile(tls.certFile), key: await readFile(tls.keyFile) })
+    : createServer(serverOptions);
+  // Beyond this count Node drops headers silently; their bytes are bounded above.
+  server.maxHeadersCount = 0;
+  const listener = new NodeListener(server, options, handler);
+  await listener.listen(options.host, options.port);
+  return listener;
+}
+
+class NodeListener implements Listener {
+  readonly transport = `node ${process.versions.node}`;
+  readonly limits: readonly string[] = [];
+  readonly #server: Server;
+  readonly #handler: ExchangeHandler;
+  readonly #report: (defect: unknown) => void;
+  #underWay = 0;
+  #closing = false;
+  #emptied: (() => void) | undefined;
+
+  constructor(server: Server, options: ListenerOptions, handler: ExchangeHandler) {
+    this.#server = server;
+    this.#handler = handler;
+    this.#report = options.report ?? (() => undefined);
+    server.on('request', (request, response) => this.#accept(request, response, false));
+    server.on('checkContinue', (request, response) => this.#accept(request, response, true));
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  listen(host: string, port: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  async close(graceMilliseconds: number): Promise<void> {
+    this.#closing = true;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    if (this.#underWay > 0) await this.#empty(graceMilliseconds);
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  #empty(graceMilliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, graceMilliseconds);
+      this.#emptied = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #accept(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
+    if (this.#closing) response.shouldKeepAlive = false;
+    const headers = NodeExchange.headersOf(request);
+    const framing = frameRequest(headers);
+    if (typeof framing === 'string') {
+      refuse(response, 400, framing);
+      return;
+    }
+    if (this.#underWay >= exchangesMax) {
+      refuse(response, 503, 'too many requests at a time');
+      return;
+    }
+    this.#underWay += 1;
+    response.once('close', () => {
+      this.#underWay -= 1;
+      if (this.#underWay === 0) this.#emptied?.();
+    });
+    const exchange = new NodeExchange({ request, response, headers, framing, awaitsContinue, report: this.#report });
+    this.#handler(exchange).then(
+      () => {
+        if (exchange.abandon()) this.#report(new Error(`no answer was given to ${exchange.method} ${exchange.path}`));
+      },
+      (defect) => {
+        exchange.abandon();
+        this.#report(defect);
+      },
+    );
+  }
+}
+
+/** Whatever comes behind a request like this can't be trusted to be a request. */
+function refuse(response: ServerResponse, status: number, reason: string): void {
+  response.writeHead(status, { 'Content-Type': 'text/plain', 'Content-Length': reason.length, Connection: 'close' });
+  response.end(reason);
+}
