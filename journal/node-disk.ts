@@ -1,0 +1,136 @@
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import type { Disk, DiskFile, DiskOpenMode } from './disk.ts';
+
+/** Buffers handed to one writev call: Linux accepts 1,024. */
+const gatherBuffersMax = 1024;
+
+const flags: Record<DiskOpenMode, number> = {
+  read: fs.constants.O_RDONLY,
+  write: fs.constants.O_RDWR,
+  create: fs.constants.O_RDWR | fs.constants.O_CREAT,
+  exclusive: fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL,
+};
+
+/** The real disk: files below `root`, a directory of the file system. Paths that would leave the root are refused (EACCES). */
+export function nodeDisk(root: string): Disk {
+  const at = (path: string): string => join(root, inside(path));
+  return {
+    name: root,
+    open: (path, mode) =>
+      promised<number>((done) => fs.open(at(path), flags[mode], 0o640, done)).then((descriptor) => new NodeFile(descriptor)),
+    list: async (directory) => {
+      try {
+        return (await promised<string[]>((done) => fs.readdir(at(directory), done))).sort();
+      } catch (error) {
+        if (codeOf(error) === 'ENOENT') return [];
+        throw error;
+      }
+    },
+    makeDirectory: async (directory) => {
+      // Level by level below the root: `recursive` would bring back the directory of a drive that was unmounted.
+      if (directory === '') return void (await promised((done) => fs.mkdir(root, { recursive: true }, (error) => done(error))));
+      const steps = inside(directory).split('/');
+      for (let depth = 1; depth <= steps.length; depth++) {
+        const step = join(root, ...steps.slice(0, depth));
+        await promised((done) => fs.mkdir(step, (error) => done(error?.code === 'EEXIST' ? null : error)));
+      }
+    },
+    exists: (path) => promised((done) => fs.access(at(path), (error) => done(null, error === null))),
+    remove: (path) => promised((done) => fs.unlink(at(path), (error) => done(error?.code === 'ENOENT' ? null : error))),
+    removeTree: (directory) => promised((done) => fs.rm(at(directory), { recursive: true, force: true }, (error) => done(error))),
+    rename: (from, to) => promised((done) => fs.rename(at(from), at(to), (error) => done(error))),
+    syncDirectory: async (directory) => {
+      const descriptor = await promised<number>((done) => fs.open(at(directory), fs.constants.O_RDONLY, done));
+      try {
+        await promised((done) => fs.fsync(descriptor, (error) => done(error)));
+      } finally {
+        await promised((done) => fs.close(descriptor, (error) => done(error ?? null)));
+      }
+    },
+    freeBytes: async () => {
+      const { bavail, bsize } = await promised<fs.StatsFs>((done) => fs.statfs(root, done));
+      return bavail * bsize;
+    },
+  };
+}
+
+/** A file by its raw descriptor: the callback API costs less per call than FileHandle. */
+class NodeFile implements DiskFile {
+  readonly #descriptor: number;
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor;
+  }
+
+  async read(target: Uint8Array, position: number): Promise<number> {
+    let filled = 0;
+    while (filled < target.length) {
+      const count = await promised<number>((done) =>
+        fs.read(this.#descriptor, target, filled, target.length - filled, position + filled, (error, bytes) => done(error, bytes)),
+      );
+      if (count === 0) break;
+      filled += count;
+    }
+    return filled;
+  }
+
+  async write(chunks: readonly Uint8Array[], position: number): Promise<void> {
+    let left = chunks;
+    let at = position;
+    while (left.length > 0) {
+      const gathered = left.slice(0, gatherBuffersMax);
+      const written = await promised<number>((done) => fs.writev(this.#descriptor, gathered, at, (error, bytes) => done(error, bytes)));
+      const wanted = gathered.reduce((sum, chunk) => sum + chunk.length, 0);
+      // The kernel answers a full disk with a short write first and with ENOSPC at the next one.
+      left = written === wanted ? left.slice(gathered.length) : without(left, written);
+      at += written;
+    }
+  }
+
+  sync(): Promise<void> {
+    return promised((done) => fs.fdatasync(this.#descriptor, (error) => done(error)));
+  }
+
+  async size(): Promise<number> {
+    return (await promised<fs.Stats>((done) => fs.fstat(this.#descriptor, done))).size;
+  }
+
+  truncate(bytes: number): Promise<void> {
+    return promised((done) => fs.ftruncate(this.#descriptor, bytes, (error) => done(error)));
+  }
+
+  close(): Promise<void> {
+    return promised((done) => fs.close(this.#descriptor, (error) => done(error ?? null)));
+  }
+}
+
+type Done<T> = (error: NodeJS.ErrnoException | null, value?: T) => void;
+
+function promised<T = void>(start: (done: Done<T>) => void): Promise<T> {
+  return new Promise((resolve, reject) => start((error, value) => (error ? reject(error) : resolve(value as T))));
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
+}
+
+/** `chunks` after the first `count` bytes. */
+function without(chunks: readonly Uint8Array[], count: number): Uint8Array[] {
+  let skip = count;
+  const left: Uint8Array[] = [];
+  for (const chunk of chunks) {
+    if (skip < chunk.length) left.push(chunk.subarray(skip));
+    skip = Math.max(0, skip - chunk.length);
+  }
+  return left;
+}
+
+function inside(path: string): string {
+  if (path === '') return path;
+  const safe = path
+    .split('/')
+    .every((step) => step !== '' && step !== '.' && step !== '..' && !step.includes('\0') && !step.includes('\\'));
+  if (safe) return path;
+  throw Object.assign(new Error(`EACCES: '${path}' does not stay below the root of the disk`), { code: 'EACCES' });
+}
