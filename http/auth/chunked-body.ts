@@ -1,0 +1,221 @@
+import { createHash, type Hash } from 'node:crypto';
+import type { Body } from '../../engine/body.ts';
+import { BodyRejected, type Rejection, reject } from '../../engine/rejection.ts';
+import type { ChunkSignatures } from './chunk-signatures.ts';
+
+/** Longest line in front of a chunk: size, extensions and signature take about 100 bytes. */
+export const chunkHeaderBytesMax = 1024;
+/** All trailer lines of a body together. */
+export const trailerBytesMax = 16 * 1024;
+
+const lineFeed = 10;
+const carriageReturn = 13;
+const sizeDigits = /^[0-9a-f]{1,12}$/i;
+const signatureExtension = 'chunk-signature=';
+const trailerSignatureName = 'x-amz-trailer-signature';
+
+export interface ChunkedBodyOptions {
+  /** Checks every chunk and the trailers; undefined when chunks aren't signed. */
+  readonly signatures: ChunkSignatures | undefined;
+  /** Lower-case names from x-amz-trailer: exactly these must follow the last chunk. */
+  readonly trailerNames: readonly string[];
+  /** x-amz-decoded-content-length. */
+  readonly decodedLength: number | undefined;
+}
+
+/**
+ * The bytes inside aws-chunked framing. Pieces are views on the source's chunks, so memory is bounded by them and one line;
+ * the last piece of a chunk is handed on only after the chunk's signature held. Everything behind the final chunk, up to the
+ * end of the HTTP body, is trailers.
+ * read() throws BodyRejected: IncompleteBody, InvalidRequest, InvalidSignature, SignatureDoesNotMatch.
+ */
+export class ChunkedBody implements Body {
+  /** By lower-case name; complete after read() returned null. */
+  readonly trailers = new Map<string, string>();
+
+  readonly #source: Body;
+  readonly #options: ChunkedBodyOptions;
+  readonly #line = new LineReader();
+  #piece: Uint8Array = new Uint8Array(0);
+  #at = 0;
+  #place: 'header' | 'data' | 'dataEnd' | 'trailers' | 'end' = 'header';
+  /** Bytes of the current chunk still to come. */
+  #remaining = 0;
+  #signature = '';
+  #hash: Hash | undefined;
+  #decoded = 0;
+  #trailerBytes = 0;
+  #signedTrailers = '';
+  #trailerSignature: string | undefined;
+  /** A body that failed once never comes to a good end. */
+  #failure: Error | undefined;
+
+  constructor(source: Body, options: ChunkedBodyOptions) {
+    this.#source = source;
+    this.#options = options;
+  }
+
+  async read(): Promise<Uint8Array | null> {
+    if (this.#failure) throw this.#failure;
+    try {
+      return await this.#next();
+    } catch (error) {
+      this.#failure = error as Error;
+      throw error;
+    }
+  }
+
+  cancel(): void {
+    this.#source.cancel();
+  }
+
+  async #next(): Promise<Uint8Array | null> {
+    while (this.#place !== 'end') {
+      if (this.#at === this.#piece.length && !(await this.#refill())) {
+        this.#finish();
+        break;
+      }
+      const data = this.#step();
+      if (data) return data;
+    }
+    return null;
+  }
+
+  async #refill(): Promise<boolean> {
+    const piece = await this.#source.read();
+    this.#piece = piece ?? new Uint8Array(0);
+    this.#at = 0;
+    return piece !== null;
+  }
+
+  /** Consumes at least one byte of what is at hand. */
+  #step(): Uint8Array | undefined {
+    if (this.#at === this.#piece.length) return undefined;
+    if (this.#place === 'data') return this.#takeData();
+    const before = this.#at;
+    const inTrailers = this.#place === 'trailers';
+    this.#at = this.#line.feed(this.#piece, this.#at, inTrailers ? trailerBytesMax : chunkHeaderBytesMax);
+    if (inTrailers && (this.#trailerBytes += this.#at - before) > trailerBytesMax) throw malformed('The trailers are too long.');
+    const line = this.#line.take();
+    if (line === undefined) return undefined;
+    if (this.#place === 'header') this.#startChunk(line);
+    else if (this.#place === 'trailers') this.#addTrailer(line);
+    else if (line === '') this.#place = 'header';
+    else throw malformed('A chunk is longer than its header says.');
+    return undefined;
+  }
+
+  #startChunk(line: string): void {
+    const [size = '', ...extensions] = line.split(';');
+    if (!sizeDigits.test(size)) throw malformed('The header of a chunk is malformed.');
+    const { signatures, decodedLength } = this.#options;
+    if (signatures) {
+      const extension = extensions.map((text) => text.trim()).find((text) => text.startsWith(signatureExtension));
+      if (extension === undefined) throw malformed('A chunk is not signed.');
+      this.#signature = extension.slice(signatureExtension.length);
+      this.#hash = createHash('sha256');
+    }
+    this.#remaining = Number.parseInt(size, 16);
+    this.#decoded += this.#remaining;
+    if (decodedLength !== undefined && this.#decoded > decodedLength) throw incomplete(decodedLength, this.#decoded);
+    this.#place = this.#remaining === 0 ? 'trailers' : 'data';
+    if (this.#remaining === 0) this.#checkChunk();
+  }
+
+  #takeData(): Uint8Array {
+    const end = Math.min(this.#piece.length, this.#at + this.#remaining);
+    const data = this.#piece.subarray(this.#at, end);
+    this.#at = end;
+    this.#remaining -= data.length;
+    this.#hash?.update(data);
+    if (this.#remaining === 0) {
+      this.#checkChunk();
+      this.#place = 'dataEnd';
+    }
+    return data;
+  }
+
+  #checkChunk(): void {
+    const { signatures } = this.#options;
+    if (signatures && this.#hash) refuse(signatures.verifyChunk(this.#hash.digest('hex'), this.#signature));
+  }
+
+  #addTrailer(line: string): void {
+    if (line === '') return;
+    const colon = line.indexOf(':');
+    const name = line.slice(0, colon).trim().toLowerCase();
+    const value = line.slice(colon + 1).trim();
+    if (name === trailerSignatureName && this.#options.signatures) {
+      if (this.#trailerSignature !== undefined) throw malformed('The trailers are signed twice.');
+      this.#trailerSignature = value;
+      return;
+    }
+    if (!this.#options.trailerNames.includes(name) || this.trailers.has(name)) {
+      throw malformed('A trailer was sent that x-amz-trailer did not declare.');
+    }
+    this.trailers.set(name, value);
+    this.#signedTrailers += `${name}:${value}\n`;
+  }
+
+  /** The source is at its end: everything announced must have come. */
+  #finish(): void {
+    const { decodedLength, trailerNames, signatures } = this.#options;
+    if (this.#place === 'trailers' && this.#line.pending) this.#addTrailer(this.#line.takeRest());
+    if (this.#place !== 'trailers') throw incomplete(decodedLength, this.#decoded - this.#remaining);
+    if (decodedLength !== undefined && this.#decoded !== decodedLength) throw incomplete(decodedLength, this.#decoded);
+    for (const name of trailerNames) {
+      if (!this.trailers.has(name)) throw malformed('A trailer declared in x-amz-trailer was not sent.');
+    }
+    if (signatures && (trailerNames.length > 0 || this.#trailerSignature !== undefined)) {
+      if (this.#trailerSignature === undefined) throw malformed('The trailers are not signed.');
+      refuse(signatures.verifyTrailers(this.#signedTrailers, this.#trailerSignature));
+    }
+    this.#place = 'end';
+  }
+}
+
+/** Gathers one line that may lie across pieces. Lines end in LF; a CR before it is dropped. */
+class LineReader {
+  #text = '';
+  #whole = false;
+
+  /** Reads on from `at` and returns where it stopped: behind the LF, or at the end of the piece. */
+  feed(piece: Uint8Array, at: number, bytesMax: number): number {
+    const found = piece.indexOf(lineFeed, at);
+    const end = found < 0 ? piece.length : found;
+    if (this.#text.length + end - at > bytesMax) throw malformed('A line of the chunked body is too long.');
+    this.#text += Buffer.from(piece.buffer, piece.byteOffset + at, end - at).toString('latin1');
+    this.#whole = found >= 0;
+    return found < 0 ? end : found + 1;
+  }
+
+  /** The line once it is whole. */
+  take(): string | undefined {
+    return this.#whole ? this.takeRest() : undefined;
+  }
+
+  get pending(): boolean {
+    return this.#text !== '';
+  }
+
+  takeRest(): string {
+    const text = this.#text;
+    this.#text = '';
+    this.#whole = false;
+    return text.charCodeAt(text.length - 1) === carriageReturn ? text.slice(0, -1) : text;
+  }
+}
+
+function refuse(rejection: Rejection | undefined): void {
+  if (rejection) throw new BodyRejected(rejection);
+}
+
+function malformed(message: string): BodyRejected {
+  return new BodyRejected(reject('InvalidRequest', { Message: message }));
+}
+
+function incomplete(expected: number | undefined, provided: number): BodyRejected {
+  return new BodyRejected(
+    reject('IncompleteBody', { ...(expected === undefined ? {} : { NumberBytesExpected: expected }), NumberBytesProvided: provided }),
+  );
+}

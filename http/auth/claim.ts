@@ -1,0 +1,39 @@
+import type { Rejection } from '../../engine/rejection.ts';
+import type { Query } from '../query.ts';
+import type { CredentialScope } from './credential-scope.ts';
+
+/** What a signature covers. */
+export interface SignedRequest {
+  readonly method: string;
+  /** Decoded once. */
+  readonly path: string;
+  readonly query: Query;
+  /** Lower-case names, duplicates joined with commas. */
+  readonly headers: ReadonlyMap<string, string>;
+}
+
+/** What a request says about its own signature, read from the Authorization header or from the query; nothing of it proved yet. */
+export interface Claim {
+  readonly credential: CredentialScope;
+  /** As sent: it is part of the string to sign. */
+  readonly amzTime: string;
+  /** Lower-case names in the order they were signed. */
+  readonly signedHeaders: readonly string[];
+  readonly signature: string;
+  /** Last line of the canonical request. */
+  readonly payloadHash: string;
+  readonly sessionToken: string | undefined;
+  /** Why the request is too early or too late at a time (ms), if it is. */
+  untimely(now: number): Rejection | undefined;
+}
+
+/** Names that can't carry a line end or a separator into the canonical request. */
+const headerNames = /^[a-z0-9!#$%&'*+.^_`|~-]+(;[a-z0-9!#$%&'*+.^_`|~-]+)*$/;
+
+/** The names of a SignedHeaders value; undefined when it isn't one. */
+export function parseSignedHeaders(value: string): string[] | undefined {
+  return headerNames.test(value) ? value.split(';') : undefined;
+}
+
+/** How far a client's clock may be off, either way. */
+export const clockSkewMillisecondsMax = 15 * 60 * 1000;
