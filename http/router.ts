@@ -126,8 +126,9 @@ for (const { resource, method, marker = '', withHeader, operation } of routes) {
   byMethod.set(method, [...(byMethod.get(method) ?? []), { withHeader, operation }]);
 }
 
-/** The operation a request asks for. Rejection: NotImplemented, MethodNotAllowed, AccessForbidden (a CORS preflight). */
+/** The operation a request asks for. Rejection: NotImplemented, MethodNotAllowed, InvalidArgument, AccessForbidden (a CORS preflight). */
 export function route(resource: Resource, method: string, query: Query, headers: ReadonlyMap<string, string>): OperationName | Rejection {
+  if (method === 'OPTIONS') return reject('AccessForbidden');
   let marker = '';
   for (const { name, value } of query.parameters) {
     if (unservedMarkers.has(name)) return reject('NotImplemented', { Header: name });
@@ -136,22 +137,36 @@ export function route(resource: Resource, method: string, query: Query, headers:
   }
   const byMethod = choices.get(`${resource} ${marker}`);
   if (byMethod === undefined) return reject('NotImplemented', { Header: marker });
-  const rows = byMethod.get(method);
-  if (rows === undefined) return notAllowed(resource, method, byMethod);
-  for (const { withHeader, operation } of rows) {
-    if (withHeader === undefined || headers.has(withHeader)) return operation;
-  }
-  return notAllowed(resource, method, byMethod);
+  const choice = byMethod.get(method)?.find(({ withHeader }) => withHeader === undefined || headers.has(withHeader));
+  if (choice === undefined) return unroutable(resource, method, headers, byMethod);
+  return misplacedQualifier(choice.operation, query) ?? choice.operation;
 }
 
 function isQualifier(name: string): boolean {
   return qualifiers.has(name) || name.startsWith('response-') || name.toLowerCase().startsWith('x-amz-');
 }
 
-function notAllowed(resource: Resource, method: string, byMethod: ReadonlyMap<string, unknown>): Rejection {
-  return reject('MethodNotAllowed', {
-    Method: method,
-    ResourceType: resource,
-    'header:Allow': [...byMethod.keys()].join(', '),
-  });
+/** A part or a version that is written to by name must not end up as a plain object. */
+function misplacedQualifier(operation: OperationName, query: Query): Rejection | undefined {
+  if (operation !== 'PutObject' && operation !== 'CopyObject') return undefined;
+  for (const name of ['partNumber', 'versionId']) {
+    const value = query.get(name);
+    if (value !== undefined) {
+      return reject('InvalidArgument', { Message: `${operation} does not take ${name}.`, ArgumentName: name, ArgumentValue: value });
+    }
+  }
+  return undefined;
+}
+
+function unroutable(
+  resource: Resource,
+  method: string,
+  headers: ReadonlyMap<string, string>,
+  byMethod: ReadonlyMap<string, unknown>,
+): Rejection {
+  if (method === 'POST' && headers.get('content-type')?.startsWith('multipart/form-data')) {
+    return reject('NotImplemented', { Header: 'multipart/form-data' });
+  }
+  const allowed = [...byMethod.keys()].join(', ');
+  return reject('MethodNotAllowed', { Method: method, ResourceType: resource, 'header:Allow': allowed });
 }

@@ -1,0 +1,151 @@
+/** The life of a request on one page: admit, read the target, route, authenticate, check what headers tell, run, answer. */
+import type { Clock, Randomness } from '../engine/clock.ts';
+import type { Engine } from '../engine/engine.ts';
+import { Fault } from '../engine/fault.ts';
+import { isRejection, type Rejection, reject } from '../engine/rejection.ts';
+import { Authenticator } from './auth/authenticator.ts';
+import type { Credentials } from './auth/credentials.ts';
+import { isPresigned } from './auth/presigned-url.ts';
+import { AuthenticatedRequest } from './authenticated-request.ts';
+import type { Exchange, ExchangeHandler } from './listener.ts';
+import { parseQuery } from './query.ts';
+import { declaredLength } from './request-body.ts';
+import { joinHeaders, oversizedHeaders, withPresignedHeaders } from './request-headers.ts';
+import { RequestIds } from './request-ids.ts';
+import { parseTarget } from './request-target.ts';
+import { route } from './router.ts';
+import { errorAnswer, rejectionOf } from './s3-errors.ts';
+import type { OperationName, Operations, S3Answer } from './s3-request.ts';
+import { unservedHeader } from './unserved-headers.ts';
+import { xmlDeclaration } from './xml.ts';
+
+/** The part of a pino logger that is used. */
+export interface RequestLog {
+  debug(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface HandlerParts {
+  readonly engine: Engine;
+  readonly operations: Operations;
+  readonly credentials: Credentials;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly log: RequestLog;
+  readonly region: string;
+  /** Lower-case domains below which a host name starts with the bucket's. */
+  readonly domains: readonly string[];
+  /** Requests under way at once; more are told to slow down. */
+  readonly requestsMax: number;
+}
+
+/** What the log tells of a request. Never its query: signatures travel there. */
+interface RequestTrace {
+  readonly requestId: string;
+  readonly method: string;
+  readonly path: string;
+  readonly sourceAddress: string;
+  operation?: OperationName;
+  accessKey?: string;
+}
+
+export function createHandler(parts: HandlerParts): ExchangeHandler {
+  const { credentials, clock, randomness, region, requestsMax } = parts;
+  const authenticator = new Authenticator(credentials, clock, region);
+  const ids = new RequestIds(randomness);
+  let underWay = 0;
+
+  return async function handle(exchange) {
+    const started = clock.now();
+    const { method, path, sourceAddress } = exchange;
+    const trace: RequestTrace = { requestId: ids.next(), method, path, sourceAddress };
+    underWay++;
+    try {
+      const outcome =
+        underWay > requestsMax
+          ? reject('SlowDown')
+          : await outcomeOf(parts, authenticator, exchange, trace).catch((error) => explain(parts.log, trace, error));
+      const status = await answer(exchange, outcome, trace.requestId, ids.hostId);
+      const code = isRejection(outcome) ? outcome.rejected : undefined;
+      parts.log.debug({ ...trace, status, code, milliseconds: clock.now() - started }, 'request');
+    } finally {
+      underWay--;
+    }
+  };
+}
+
+async function outcomeOf(
+  parts: HandlerParts,
+  authenticator: Authenticator,
+  exchange: Exchange,
+  trace: RequestTrace,
+): Promise<S3Answer | Rejection> {
+  const { method, path } = exchange;
+  const sent = joinHeaders(exchange.headers);
+  const target = parseTarget(path, sent.get('host') ?? '', parts.domains);
+  if (isRejection(target)) return target;
+  const query = parseQuery(exchange.query);
+  if (!query) return reject('InvalidURI', { URI: path });
+  const headers = isPresigned(query) ? withPresignedHeaders(sent, query) : sent;
+  const operation = route(target.resource, method, query, headers);
+  if (isRejection(operation)) return operation;
+  trace.operation = operation;
+  const oversized = oversizedHeaders(headers);
+  if (oversized) return oversized;
+
+  const authenticated = authenticator.authenticate({ method, path: target.path, query, headers: sent });
+  if (isRejection(authenticated)) return authenticated;
+  const { accessKey, account, owner } = authenticated.credential;
+  trace.accessKey = accessKey;
+  const { requestId, sourceAddress } = trace;
+  const caller = { account, owner, accessKey, requestId, sourceAddress, time: parts.clock.now() };
+
+  const { region, engine } = parts;
+  const request = new AuthenticatedRequest({ exchange, target, query, headers, operation, authenticated, caller, region });
+  const length = declaredLength(request.bodySource());
+  if (isRejection(length)) return length;
+  const refused = unservedHeader(headers) ?? (await strangersBucket(request, engine, operation));
+  return refused ?? parts.operations[operation].run(request, engine);
+}
+
+/** x-amz-expected-bucket-owner guards against a bucket that changed hands. */
+async function strangersBucket(request: AuthenticatedRequest, engine: Engine, operation: OperationName): Promise<Rejection | undefined> {
+  const expected = request.header('x-amz-expected-bucket-owner');
+  if (expected === undefined || request.bucket === '' || operation === 'CreateBucket') return undefined;
+  const bucket = await engine.headBucket(request.caller, request.bucket);
+  if (isRejection(bucket)) return bucket;
+  return bucket.account === expected ? undefined : reject('AccessDenied');
+}
+
+/** Something was thrown: the log gets all of it, the client a code. */
+function explain(log: RequestLog, trace: RequestTrace, error: unknown): Rejection {
+  const rejection = rejectionOf(error);
+  if (rejection.rejected === 'InternalError') log.error({ ...trace, err: error }, 'request failed');
+  else if (error instanceof Fault && error.kind === 'unavailable') log.warn({ ...trace, err: error }, 'request refused: unavailable');
+  else log.debug({ ...trace, err: error }, 'request refused');
+  return rejection;
+}
+
+/** Sends the outcome and says with which status. */
+async function answer(exchange: Exchange, outcome: S3Answer | Rejection, requestId: string, hostId: string): Promise<number> {
+  const idHeaders = [
+    ['x-amz-request-id', requestId],
+    ['x-amz-id-2', hostId],
+  ] as const;
+  if (isRejection(outcome)) {
+    const { method, path } = exchange;
+    const { status, headers, body } = errorAnswer(outcome, { method, resource: path, requestId, hostId });
+    exchange.send(status, [...idHeaders, ...headers], body);
+    return status;
+  }
+  const { status, headers, xml, content, contentLength } = outcome;
+  if (content) {
+    await exchange.stream(status, [...idHeaders, ...headers], content.length, content.body);
+  } else if (xml !== undefined) {
+    exchange.send(status, [...idHeaders, ...headers, ['Content-Type', 'application/xml']], xmlDeclaration + xml);
+  } else {
+    exchange.send(status, [...idHeaders, ...headers], undefined, contentLength);
+  }
+  return status;
+}
