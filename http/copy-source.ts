@@ -1,0 +1,37 @@
+import { type Rejection, reject } from '../engine/rejection.ts';
+import type { CopySource } from '../engine/vocabulary.ts';
+import { parseReadConditions } from './conditions.ts';
+import { decodePercent } from './percent-encoding.ts';
+import { keyRejection } from './request-target.ts';
+import type { S3Request } from './s3-request.ts';
+
+const header = 'x-amz-copy-source';
+const versionMark = '?versionId=';
+
+/**
+ * `x-amz-copy-source: /bucket/key?versionId=...`, percent-encoded, the first slash optional. The mark of a version is looked
+ * for as sent first, so that a key may hold an encoded one, then in the decoded text: some clients encode it along.
+ * Rejection: InvalidArgument, InvalidObjectName, KeyTooLongError.
+ */
+export function parseCopySource(request: S3Request): CopySource | Rejection {
+  const sent = request.header(header) ?? '';
+  const invalid = reject('InvalidArgument', { ArgumentName: header, ArgumentValue: sent });
+  const mark = sent.lastIndexOf(versionMark);
+  const decoded = decodePercent(mark < 0 ? sent : sent.slice(0, mark));
+  const decodedVersion = mark < 0 ? undefined : decodePercent(sent.slice(mark + versionMark.length));
+  if (decoded === undefined || (mark >= 0 && decodedVersion === undefined)) return invalid;
+  const lateMark = mark < 0 ? decoded.lastIndexOf(versionMark) : -1;
+  const path = (lateMark < 0 ? decoded : decoded.slice(0, lateMark)).replace(/^\//, '');
+  const versionId = lateMark < 0 ? decodedVersion : decoded.slice(lateMark + versionMark.length);
+  const slash = path.indexOf('/');
+  if (slash < 1 || versionId === '') return invalid;
+  const key = path.slice(slash + 1);
+  const badKey = keyRejection(key);
+  if (badKey) return badKey;
+  return {
+    bucket: path.slice(0, slash),
+    key,
+    ...(versionId !== undefined && { versionId }),
+    conditions: parseReadConditions(request, 'x-amz-copy-source-'),
+  };
+}

@@ -1,0 +1,57 @@
+import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
+import type { ObjectMetadata, Tags } from '../../engine/vocabulary.ts';
+import { parseWriteConditions } from '../conditions.ts';
+import { parseCopySource } from '../copy-source.ts';
+import { checksumElements, parseAlgorithm } from '../object-checksums.ts';
+import { isoTime, parseMetadata, quoted, versionHeader } from '../object-headers.ts';
+import type { Operation, S3Request } from '../s3-request.ts';
+import { parseTaggingHeader } from '../tag-sets.ts';
+import { element, s3Namespace } from '../xml.ts';
+
+export const copyObject: Operation = {
+  name: 'CopyObject',
+  async run(request, engine) {
+    const source = parseCopySource(request);
+    if (isRejection(source)) return source;
+    const conditions = parseWriteConditions(request);
+    if (isRejection(conditions)) return conditions;
+    const metadata = replacedMetadata(request);
+    if (isRejection(metadata)) return metadata;
+    const tags = replacedTags(request);
+    if (isRejection(tags)) return tags;
+    const algorithm = parseAlgorithm(request, 'x-amz-checksum-algorithm');
+    if (isRejection(algorithm)) return algorithm;
+    const { bucket, key } = request;
+    const copied = await engine.copyObject(request.caller, { bucket, key, source, metadata, tags, conditions, algorithm });
+    if (isRejection(copied)) return copied;
+    const fields =
+      element('LastModified', isoTime(copied.lastModified)) + element('ETag', quoted(copied.etag)) + checksumElements(copied.checksum);
+    return {
+      status: 200,
+      headers: [
+        ...versionHeader(copied.versionId),
+        ...(copied.sourceVersionId === undefined ? [] : [['x-amz-copy-source-version-id', copied.sourceVersionId] as const]),
+      ],
+      xml: `<CopyObjectResult xmlns="${s3Namespace}">${fields}</CopyObjectResult>`,
+    };
+  },
+};
+
+/** undefined: the source's are kept. */
+function replacedMetadata(request: S3Request): ObjectMetadata | undefined | Rejection {
+  const replace = isReplace(request, 'x-amz-metadata-directive');
+  if (isRejection(replace)) return replace;
+  return replace ? parseMetadata(request) : undefined;
+}
+
+function replacedTags(request: S3Request): Tags | undefined | Rejection {
+  const replace = isReplace(request, 'x-amz-tagging-directive');
+  if (isRejection(replace)) return replace;
+  return replace ? parseTaggingHeader(request) : undefined;
+}
+
+function isReplace(request: S3Request, header: string): boolean | Rejection {
+  const sent = request.header(header) ?? 'COPY';
+  if (sent === 'COPY' || sent === 'REPLACE') return sent === 'REPLACE';
+  return reject('InvalidArgument', { ArgumentName: header, ArgumentValue: sent });
+}

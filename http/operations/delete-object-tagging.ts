@@ -1,0 +1,16 @@
+import { isRejection } from '../../engine/rejection.ts';
+import { parseVersionId } from '../listing-parameters.ts';
+import { versionHeader } from '../object-headers.ts';
+import type { Operation } from '../s3-request.ts';
+
+export const deleteObjectTagging: Operation = {
+  name: 'DeleteObjectTagging',
+  async run(request, engine) {
+    const version = parseVersionId(request);
+    if (isRejection(version)) return version;
+    const { bucket, key } = request;
+    const put = await engine.putObjectTagging(request.caller, { bucket, key, ...version }, []);
+    if (isRejection(put)) return put;
+    return { status: 204, headers: versionHeader(put.versionId) };
+  },
+};

@@ -1,0 +1,17 @@
+import { isRejection } from '../../engine/rejection.ts';
+import type { Operation } from '../s3-request.ts';
+import { escapeXml, s3Namespace } from '../xml.ts';
+
+export const getBucketLocation: Operation = {
+  name: 'GetBucketLocation',
+  async run(request, engine) {
+    const info = await engine.headBucket(request.caller, request.bucket);
+    if (isRejection(info)) return info;
+    const constraint = escapeXml(info.locationConstraint);
+    return {
+      status: 200,
+      headers: [],
+      xml: `<LocationConstraint xmlns="${s3Namespace}">${constraint}</LocationConstraint>`,
+    };
+  },
+};

@@ -1,0 +1,13 @@
+import { isRejection, reject } from '../../engine/rejection.ts';
+import type { Operation } from '../s3-request.ts';
+import { taggingXml } from '../tag-sets.ts';
+
+export const getBucketTagging: Operation = {
+  name: 'GetBucketTagging',
+  async run(request, engine) {
+    const info = await engine.headBucket(request.caller, request.bucket);
+    if (isRejection(info)) return info;
+    if (info.tags.length === 0) return reject('NoSuchTagSet', { BucketName: request.bucket });
+    return { status: 200, headers: [], xml: taggingXml(info.tags) };
+  },
+};

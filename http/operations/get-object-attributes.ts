@@ -1,0 +1,76 @@
+import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
+import type { ObjectAttributes, PartInfo } from '../../engine/vocabulary.ts';
+import { listingRowsMax, parseVersionId } from '../listing-parameters.ts';
+import { checksumElement, checksumElements } from '../object-checksums.ts';
+import { httpDate, storageClassOf, versionHeader } from '../object-headers.ts';
+import { partNumberMax } from '../ranges.ts';
+import type { Operation, S3Request } from '../s3-request.ts';
+import { element, s3Namespace } from '../xml.ts';
+
+const attributes = ['ETag', 'Checksum', 'ObjectParts', 'StorageClass', 'ObjectSize'] as const;
+type Attribute = (typeof attributes)[number];
+
+export const getObjectAttributes: Operation = {
+  name: 'GetObjectAttributes',
+  async run(request, engine) {
+    const asked = parseAttributes(request);
+    if (isRejection(asked)) return asked;
+    const version = parseVersionId(request);
+    if (isRejection(version)) return version;
+    const maxParts = parseCount(request, 'x-amz-max-parts', listingRowsMax);
+    if (isRejection(maxParts)) return maxParts;
+    const partNumberMarker = parseCount(request, 'x-amz-part-number-marker', 0);
+    if (isRejection(partNumberMarker)) return partNumberMarker;
+    const { bucket, key } = request;
+    const page = { partNumberMarker: Math.min(partNumberMarker, partNumberMax), maxParts: Math.min(maxParts, listingRowsMax) };
+    const found = await engine.getObjectAttributes(request.caller, { bucket, key, ...version, ...page });
+    if (isRejection(found)) return found;
+    const { object } = found;
+    const fields: Record<Attribute, () => string> = {
+      ETag: () => element('ETag', object.etag),
+      Checksum: () => (object.checksum ? `<Checksum>${checksumElements(object.checksum)}</Checksum>` : ''),
+      ObjectParts: () => partsXml(found, page),
+      StorageClass: () => element('StorageClass', storageClassOf(object)),
+      ObjectSize: () => element('ObjectSize', object.size),
+    };
+    const shown = attributes.filter((attribute) => asked.has(attribute)).map((attribute) => fields[attribute]());
+    return {
+      status: 200,
+      headers: [
+        ['Last-Modified', httpDate(object.lastModified)],
+        ...versionHeader(object.versioning === 'unversioned' ? undefined : object.versionId),
+      ],
+      xml: `<GetObjectAttributesResponse xmlns="${s3Namespace}">${shown.join('')}</GetObjectAttributesResponse>`,
+    };
+  },
+};
+
+function parseAttributes(request: S3Request): ReadonlySet<string> | Rejection {
+  const header = 'x-amz-object-attributes';
+  const sent = request.header(header) ?? '';
+  const names = sent.split(',').map((name) => name.trim());
+  const known: readonly string[] = attributes;
+  if (names.every((name) => known.includes(name))) return new Set(names);
+  return reject('InvalidArgument', { ArgumentName: header, ArgumentValue: sent });
+}
+
+function parseCount(request: S3Request, header: string, fallback: number): number | Rejection {
+  const sent = request.header(header);
+  if (sent === undefined) return fallback;
+  return /^\d{1,9}$/.test(sent) ? Number(sent) : reject('InvalidArgument', { ArgumentName: header, ArgumentValue: sent });
+}
+
+function partsXml({ object, parts, partsTruncated }: ObjectAttributes, page: { partNumberMarker: number; maxParts: number }): string {
+  if (object.partCount === 0) return '';
+  const fields =
+    element('PartsCount', object.partCount) +
+    element('PartNumberMarker', page.partNumberMarker) +
+    element('NextPartNumberMarker', parts.at(-1)?.partNumber ?? page.partNumberMarker) +
+    element('MaxParts', page.maxParts) +
+    element('IsTruncated', partsTruncated);
+  return `<ObjectParts>${fields}${parts.map(partXml).join('')}</ObjectParts>`;
+}
+
+function partXml(part: PartInfo): string {
+  return `<Part>${element('PartNumber', part.partNumber)}${element('Size', part.size)}${checksumElement(part.checksum)}</Part>`;
+}

@@ -1,0 +1,17 @@
+import { isRejection } from '../../engine/rejection.ts';
+import { parseVersionId } from '../listing-parameters.ts';
+import { versionHeader } from '../object-headers.ts';
+import type { Operation } from '../s3-request.ts';
+import { taggingXml } from '../tag-sets.ts';
+
+export const getObjectTagging: Operation = {
+  name: 'GetObjectTagging',
+  async run(request, engine) {
+    const version = parseVersionId(request);
+    if (isRejection(version)) return version;
+    const { bucket, key } = request;
+    const found = await engine.getObjectTagging(request.caller, { bucket, key, ...version });
+    if (isRejection(found)) return found;
+    return { status: 200, headers: versionHeader(found.versionId), xml: taggingXml(found.tags) };
+  },
+};

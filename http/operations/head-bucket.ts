@@ -1,0 +1,19 @@
+import { isRejection } from '../../engine/rejection.ts';
+import type { Operation } from '../s3-request.ts';
+
+export const headBucket: Operation = {
+  name: 'HeadBucket',
+  async run(request, engine) {
+    const info = await engine.headBucket(request.caller, request.bucket);
+    if (isRejection(info)) return info;
+    // The region to sign for, which is the deployment's: a LocationConstraint is remembered, it moves nothing.
+    return {
+      status: 200,
+      headers: [
+        ['x-amz-bucket-region', request.region],
+        ['x-amz-access-point-alias', 'false'],
+      ],
+      contentLength: 0,
+    };
+  },
+};

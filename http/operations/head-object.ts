@@ -1,0 +1,14 @@
+import { isRejection } from '../../engine/rejection.ts';
+import { parseRead, readHeaders, readStatus } from '../object-reads.ts';
+import type { Operation } from '../s3-request.ts';
+
+export const headObject: Operation = {
+  name: 'HeadObject',
+  async run(request, engine) {
+    const read = parseRead(request);
+    if (isRejection(read)) return read;
+    const found = await engine.headObject(request.caller, read.query);
+    if (isRejection(found)) return found;
+    return { status: readStatus(found), headers: readHeaders(found, read), contentLength: found.slice.length };
+  },
+};

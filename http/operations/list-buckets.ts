@@ -1,0 +1,36 @@
+import { isRejection, reject } from '../../engine/rejection.ts';
+import { parseMax, parseToken, tokenOf } from '../listing-parameters.ts';
+import { isoTime } from '../object-headers.ts';
+import type { Operation } from '../s3-request.ts';
+import { element, s3Namespace } from '../xml.ts';
+
+const bucketsMax = 10_000;
+
+export const listBuckets: Operation = {
+  name: 'ListBuckets',
+  async run(request, engine) {
+    const { query, caller } = request;
+    const max = parseMax(query, 'max-buckets', bucketsMax);
+    if (isRejection(max)) return max;
+    if (max === 0) return reject('InvalidArgument', { ArgumentName: 'max-buckets', ArgumentValue: '0' });
+    const after = parseToken(query);
+    if (isRejection(after)) return after;
+    const prefix = query.get('prefix') ?? '';
+    const page = await engine.listBuckets(caller, { prefix, after, max });
+    if (isRejection(page)) return page;
+    // One deployment is one region: asked for another, there is nothing to show.
+    const region = query.get('bucket-region') ?? request.region;
+    const shown = region === request.region ? page.buckets : [];
+    const buckets = shown.map(
+      (bucket) =>
+        `<Bucket>${element('Name', bucket.name)}${element('CreationDate', isoTime(bucket.created))}${element('BucketRegion', request.region)}</Bucket>`,
+    );
+    const owner = `<Owner>${element('ID', caller.owner.id)}${element('DisplayName', caller.owner.displayName)}</Owner>`;
+    const rest = element('ContinuationToken', page.next && tokenOf(page.next)) + element('Prefix', prefix === '' ? undefined : prefix);
+    return {
+      status: 200,
+      headers: [],
+      xml: `<ListAllMyBucketsResult xmlns="${s3Namespace}">${owner}<Buckets>${buckets.join('')}</Buckets>${rest}</ListAllMyBucketsResult>`,
+    };
+  },
+};

@@ -1,0 +1,14 @@
+import { isRejection } from '../../engine/rejection.ts';
+import type { Operation } from '../s3-request.ts';
+import { bucketTagsMax, readTagging } from '../tag-sets.ts';
+
+export const putBucketTagging: Operation = {
+  name: 'PutBucketTagging',
+  async run(request, engine) {
+    const tags = await readTagging(request, bucketTagsMax);
+    if (isRejection(tags)) return tags;
+    const put = await engine.putBucketTagging(request.caller, request.bucket, tags);
+    if (isRejection(put)) return put;
+    return { status: 204, headers: [] };
+  },
+};
