@@ -1,0 +1,147 @@
+import type { StreamInfo } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { connectNats } from './jetstream-connection.ts';
+import { JetStreamRefused } from './jetstream-stream.ts';
+import { JournalUnavailable } from './journal.ts';
+import { frameBytesMax } from './record.ts';
+
+/** The oldest nats-server whose protocol has what replay needs (batches of direct gets); `sync_interval: always` came one before, in 2.10. */
+export const natsVersionMin: readonly [number, number] = [2, 11];
+/** A frame and the headers that ride with it. */
+export const messageBytesMax = frameBytesMax + 1_024;
+/** What a configuration should say about it: the next whole megabyte. */
+export const maxPayloadLine = `max_payload: ${Math.ceil(messageBytesMax / 1_048_576)}MB`;
+
+const systemAnswerMilliseconds = 3_000;
+const systemSilenceMilliseconds = 500;
+const monitoringMilliseconds = 5_000;
+const syncLine = 'jetstream { sync_interval: always }';
+
+/**
+ * Where a server's own settings can be seen. JetStream acknowledges before it syncs unless `sync_interval: always` is set, and an ordinary
+ * account is not shown that setting: only the system account and the monitoring port tell.
+ */
+export interface SafetyWitness {
+  /** NATS URL with the credentials of a user of the system account. */
+  readonly systemUrl?: string;
+  /** Addresses of monitoring ports, `http://host:8222`, one for each server that keeps the journal. */
+  readonly monitoringUrls?: readonly string[];
+}
+
+/** What matters here of a server's `varz`. */
+interface ServerSettings {
+  readonly id: string;
+  readonly name: string;
+  readonly syncAlways: boolean;
+  readonly syncSeconds: number;
+}
+
+/** @throws JetStreamRefused the server is too old, has no JetStream, or takes smaller messages than a record may need. */
+export function refuseUnfitServer(connection: NatsConnection): void {
+  const info = connection.info;
+  if (info === undefined) throw new JournalUnavailable('the connection to the nats-server broke during start-up');
+  if (!isRecentEnough(info.version)) {
+    throw new JetStreamRefused(
+      `nats-server ${info.version} is too old: ${natsVersionMin.join('.')} or later is needed, configured with ${syncLine} and ${maxPayloadLine}`,
+    );
+  }
+  if (info.jetstream !== true) throw new JetStreamRefused(`the nats-server has JetStream off: put ${syncLine} into its configuration`);
+  if (info.max_payload < messageBytesMax) {
+    throw new JetStreamRefused(
+      `the nats-server takes messages of ${info.max_payload} bytes, a record may need ${messageBytesMax}: put ${maxPayloadLine} into its configuration`,
+    );
+  }
+}
+
+/** True for `2.11.0`, `2.14.5-RC.1` and the like. */
+export function isRecentEnough(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
+  const [majorMin, minorMin] = natsVersionMin;
+  return major > majorMin || (major === majorMin && minor >= minorMin);
+}
+
+/**
+ * Resolves when every server that keeps the stream is seen to sync before it acknowledges.
+ * @throws JetStreamRefused one does not, or it cannot be seen.
+ */
+export async function refuseLazySync(connection: NatsConnection, stream: StreamInfo, witness: SafetyWitness): Promise<void> {
+  if (witness.systemUrl === undefined && (witness.monitoringUrls ?? []).length === 0) {
+    throw new JetStreamRefused(
+      'these credentials do not show whether the nats-server syncs before it acknowledges (by default it does not): ' +
+        `put ${syncLine} into its configuration and name a system account's URL or its monitoring URL`,
+    );
+  }
+  const seen = [
+    ...(witness.systemUrl === undefined ? [] : await settingsFromSystemAccount(witness.systemUrl)),
+    ...(await Promise.all((witness.monitoringUrls ?? []).map(settingsFromMonitoring))),
+  ];
+  for (const keeper of keepersOf(connection, stream)) {
+    const settings = seen.filter(({ id, name }) => id === keeper || name === keeper);
+    if (settings.length === 0)
+      throw new JetStreamRefused(`whether nats-server ${keeper} syncs before it acknowledges could not be seen: it did not answer`);
+    const lazy = settings.find(({ syncAlways }) => !syncAlways);
+    if (lazy !== undefined) {
+      throw new JetStreamRefused(
+        `nats-server ${lazy.name} acknowledges before it syncs (every ${lazy.syncSeconds} s): put ${syncLine} into its configuration and restart it`,
+      );
+    }
+  }
+}
+
+/** Ids or names of the servers with a copy of the stream; of a server on its own, its id. */
+function keepersOf(connection: NatsConnection, stream: StreamInfo): string[] {
+  const cluster = stream.cluster;
+  const names = [cluster?.leader, ...(cluster?.replicas ?? []).map(({ name }) => name)].filter((name) => name !== undefined && name !== '');
+  if (cluster?.name !== undefined && names.length > 0) return names as string[];
+  return connection.info === undefined ? [] : [connection.info.server_id];
+}
+
+async function settingsFromSystemAccount(url: string): Promise<ServerSettings[]> {
+  const system = await connectNats({ url });
+  try {
+    const seen: ServerSettings[] = [];
+    const answers = await system.requestMany('$SYS.REQ.SERVER.PING.VARZ', '', {
+      strategy: 'stall',
+      maxWait: systemAnswerMilliseconds,
+      stall: systemSilenceMilliseconds,
+    });
+    for await (const answer of answers) {
+      if (answer.data.length > 0) seen.push(settingsOf(answer.json()));
+    }
+    return seen;
+  } catch (error) {
+    throw new JetStreamRefused(
+      `the system account's URL did not show the server's settings: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  } finally {
+    await system.close();
+  }
+}
+
+async function settingsFromMonitoring(address: string): Promise<ServerSettings> {
+  try {
+    const answer = await fetch(new URL('/varz', address), { signal: AbortSignal.timeout(monitoringMilliseconds) });
+    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    return settingsOf({ data: (await answer.json()) as Varz });
+  } catch (error) {
+    throw new JetStreamRefused(
+      `monitoring URL ${address} did not show the server's settings: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
+interface Varz {
+  readonly server_id?: string;
+  readonly server_name?: string;
+  readonly jetstream?: { readonly config?: { readonly sync_always?: boolean; readonly sync_interval?: number } };
+}
+
+function settingsOf(answer: { readonly server?: { readonly id: string; readonly name: string }; readonly data?: Varz }): ServerSettings {
+  const config = answer.data?.jetstream?.config;
+  return {
+    id: answer.server?.id ?? answer.data?.server_id ?? '',
+    name: answer.server?.name ?? answer.data?.server_name ?? '',
+    syncAlways: config?.sync_always === true,
+    syncSeconds: (config?.sync_interval ?? 0) / 1e9,
+  };
+}

@@ -1,0 +1,106 @@
+/** NATS servers for tests: supervised ones, and ones with a configuration that a journal must refuse. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { JournalClock } from '../../journal/jetstream-appends.ts';
+import { type JetStreamJournalOptions, openJetStreamJournal } from '../../journal/jetstream-journal.ts';
+import { emptyStream, type Journal } from '../../journal/journal.ts';
+import { serverNameAt } from '../../journal/nats-process.ts';
+import { type SupervisedNatsServer, superviseNatsServer } from '../../journal/nats-server.ts';
+import { temporaryDirectory } from './files.ts';
+import { missingPeer } from './peer.ts';
+
+/** `skip` of every test that needs a nats-server. */
+export const natsMissing = missingPeer('nats-server');
+
+export const testClock: JournalClock = {
+  now: () => Date.now(),
+  after: (milliseconds, task) => {
+    const timer = setTimeout(task, milliseconds).unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Log lines of one test, to look at when it fails or to wait for. */
+export class Lines {
+  readonly all: string[] = [];
+  readonly log = (level: string, message: string): void => void this.all.push(`${level}: ${message}`);
+}
+
+export interface TestServer extends SupervisedNatsServer {
+  readonly lines: Lines;
+}
+
+/** A supervised server, by default in a directory of its own; both gone when the test is. */
+export async function supervised(t: TestContext, storeDirectory?: string): Promise<TestServer> {
+  const directory = temporaryDirectory('nats');
+  t.after(() => directory.remove());
+  const lines = new Lines();
+  const server = await superviseNatsServer({
+    storeDirectory: storeDirectory ?? directory.path,
+    path: process.env.PATH ?? '',
+    password: randomBytes(16).toString('hex'),
+    clock: testClock,
+    log: lines.log,
+  });
+  t.after(() => server.stop());
+  return Object.assign(server, { lines });
+}
+
+export interface RawServer {
+  readonly url: string;
+  readonly monitoringUrl: string;
+  readonly process: ChildProcess;
+}
+
+/** A server with a configuration of the test's own, on free ports. */
+export async function rawServer(t: TestContext, configuration: (storeDirectory: string) => string): Promise<RawServer> {
+  const directory = temporaryDirectory('nats');
+  t.after(() => directory.remove());
+  const [port, monitoringPort] = [await anyPort(), await anyPort()];
+  const configPath = join(directory.path, 'server.conf');
+  const own = `server_name: test-${port}\nlisten: "127.0.0.1:${port}"\nhttp: "127.0.0.1:${monitoringPort}"\n`;
+  writeFileSync(configPath, own + configuration(JSON.stringify(join(directory.path, 'store'))));
+  const child = spawn('nats-server', ['-c', configPath], { stdio: 'ignore' });
+  t.after(() => child.kill('SIGKILL'));
+  const deadline = Date.now() + 10_000;
+  while ((await serverNameAt(port, 1_000)) !== `test-${port}`) {
+    assert.ok(child.exitCode === null && Date.now() < deadline, 'the nats-server does not start');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return { url: `nats://127.0.0.1:${port}`, monitoringUrl: `http://127.0.0.1:${monitoringPort}`, process: child };
+}
+
+function anyPort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      assert.ok(address !== null && typeof address === 'object');
+      server.close((error) => (error === undefined ? resolve(address.port) : reject(error)));
+    });
+  });
+}
+
+/** A journal on a supervised server, closed when the test ends. */
+export async function journalOn(
+  t: TestContext,
+  server: { url: string; systemUrl?: string },
+  options: Partial<JetStreamJournalOptions> = {},
+): Promise<Journal> {
+  const journal = await openJetStreamJournal({
+    url: server.url,
+    ...(server.systemUrl === undefined ? {} : { systemUrl: server.systemUrl }),
+    deployment: 'test',
+    headOf: () => emptyStream,
+    clock: testClock,
+    allowUnsafe: false,
+    log: () => undefined,
+    ...options,
+  });
+  t.after(() => journal.close());
+  return journal;
+}
