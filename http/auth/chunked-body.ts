@@ -9,7 +9,6 @@ export const chunkHeaderBytesMax = 1024;
 export const trailerBytesMax = 16 * 1024;
 
 const lineFeed = 10;
-const carriageReturn = 13;
 const sizeDigits = /^[0-9a-f]{1,12}$/i;
 const signatureExtension = 'chunk-signature=';
 const trailerSignatureName = 'x-amz-trailer-signature';
@@ -98,9 +97,10 @@ export class ChunkedBody implements Body {
     if (inTrailers && (this.#trailerBytes += this.#at - before) > trailerBytesMax) throw malformed('The trailers are too long.');
     const line = this.#line.take();
     if (line === undefined) return undefined;
-    if (this.#place === 'header') this.#startChunk(line);
-    else if (this.#place === 'trailers') this.#addTrailer(line);
-    else if (line === '') this.#place = 'header';
+    if (inTrailers) this.#addTrailer(line);
+    else if (!line.endsWith('\r')) throw malformed('A line of the chunked body does not end in CR LF.');
+    else if (this.#place === 'header') this.#startChunk(line.slice(0, -1));
+    else if (line === '\r') this.#place = 'header';
     else throw malformed('A chunk is longer than its header says.');
     return undefined;
   }
@@ -140,8 +140,9 @@ export class ChunkedBody implements Body {
     if (signatures && this.#hash) refuse(signatures.verifyChunk(this.#hash.digest('hex'), this.#signature));
   }
 
+  /** Some senders end trailers in a lone LF, some add blank lines. */
   #addTrailer(line: string): void {
-    if (line === '') return;
+    if (line.trim() === '') return;
     const colon = line.indexOf(':');
     const name = line.slice(0, colon).trim().toLowerCase();
     const value = line.slice(colon + 1).trim();
@@ -174,7 +175,7 @@ export class ChunkedBody implements Body {
   }
 }
 
-/** Gathers one line that may lie across pieces. Lines end in LF; a CR before it is dropped. */
+/** Gathers one line, without its LF, that may lie across pieces. */
 class LineReader {
   #text = '';
   #whole = false;
@@ -202,7 +203,7 @@ class LineReader {
     const text = this.#text;
     this.#text = '';
     this.#whole = false;
-    return text.charCodeAt(text.length - 1) === carriageReturn ? text.slice(0, -1) : text;
+    return text;
   }
 }
 
