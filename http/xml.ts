@@ -124,11 +124,11 @@ export function element(name: string, text: string | number | boolean | undefine
   return text === undefined ? '' : `<${name}>${typeof text === 'string' ? escapeXml(text) : text}</${name}>`;
 }
 
-const hostile = /[&<>"'\u0000-\u001f\u007f-\u009f\ufffe\uffff]/;
+const hostile = /[&<>"'\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufffe\uffff]/;
 const everyHostile = new RegExp(hostile, 'g');
 
 /**
- * Text safe between tags and in attributes. Control characters go out as references, as S3 sends them: XML 1.0 has no form
+ * Text safe between tags. Control characters go out as references, as S3 sends them: XML 1.0 has no form
  * for those under U+0020 other than tab and line ends, clients that need such keys ask for encoding-type=url.
  */
 export function escapeXml(text: string): string {
