@@ -5,13 +5,17 @@
 export interface StateStore {
   /** Journal sequence that the rows reflect: every record up to it, none after it. 0 when new. */
   readonly position: number;
-  /** Point read, at once. The buffer is the caller's. */
+  /**
+   * Point read, at once. The buffer is the caller's.
+   * @throws StateStoreUnavailable, as do range and write.
+   */
   get(table: string, key: Uint8Array): Buffer | undefined;
-  /** At most `range.limit` rows in key order (descending with `reverse`). */
+  /** At most `range.limit` rows in key order (descending with `reverse`), as they were at the call. */
   range(table: string, range: RowRange): Promise<Row[]>;
   /**
-   * One atomic batch together with the position it reflects. Calls must come one after the other, positions ascending.
-   * Need not be durable when it resolves: the journal is. Visible to get and range when it resolves.
+   * One atomic batch together with the position it reflects. Calls must come one after the other, positions ascending (a
+   * repeated position is allowed). Of several changes of one key the last counts. Need not be durable when it resolves: the
+   * journal is. Visible to get and range when it resolves.
    */
   write(changes: readonly RowChange[], position: number): Promise<void>;
   close(): Promise<void>;
@@ -34,6 +38,7 @@ export interface RowRange {
 }
 
 export interface RowChange {
+  /** Lower-case letters, at most 32. */
   readonly table: string;
   readonly key: Uint8Array;
   /** null deletes the row. */
@@ -41,3 +46,30 @@ export interface RowChange {
 }
 
 export const rangeRowsMax = 10_000;
+
+/** No usable store at the moment: its drive is gone, or it is closed. The same call may succeed later. */
+export class StateStoreUnavailable extends Error {
+  override readonly name = 'StateStoreUnavailable';
+}
+
+/** The directory is in use by another store, in this process or another. */
+export class StateStoreLocked extends Error {
+  override readonly name = 'StateStoreLocked';
+}
+
+/** What lies in the directory cannot be read as a store: delete it, it is rebuilt from the journal. */
+export class StateStoreCorrupt extends Error {
+  override readonly name = 'StateStoreCorrupt';
+}
+
+/** Every implementation refuses the same ranges. */
+export function checkRange(range: RowRange): void {
+  if (!Number.isInteger(range.limit) || range.limit < 0 || range.limit > rangeRowsMax) {
+    throw new RangeError(`a range is limited to 0..${rangeRowsMax} rows, not ${range.limit}`);
+  }
+}
+
+/** Every implementation refuses to go back. */
+export function checkWrite(position: number, next: number): void {
+  if (!Number.isSafeInteger(next) || next < position) throw new RangeError(`the state store is at ${position} and cannot go to ${next}`);
+}

@@ -2,18 +2,20 @@
  * Actors over a journal and a state store: the one way in for commands. Knows nothing of S3: `kinds` say what commands and
  * events mean.
  */
-import type { Journal } from '../../journal/journal.ts';
+import { type Journal, journalPayloadBytesMax } from '../../journal/journal.ts';
 import type { StateStore } from '../../snapshots/state-store.ts';
+import { assert } from '../assert.ts';
 import type { Clock } from '../clock.ts';
-import type { ActorLimits } from '../limits.ts';
+import { Fault } from '../fault.ts';
+import { type ActorLimits, actorLimits } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { Rejection } from '../rejection.ts';
 import type { Caller } from '../vocabulary.ts';
-import type { ActorKind, RowView } from './decider.ts';
-
-/** A kind whose types don't matter here. */
-// biome-ignore lint/suspicious/noExplicitAny: a list of kinds of different types has no narrower element type
-export type AnyKind = ActorKind<any, any, any, any>;
+import { Applier } from './applier.ts';
+import type { ActorKind, AnyKind, RowView } from './decider.ts';
+import { replay } from './recovery.ts';
+import { Registry } from './registry.ts';
+import { storeRows } from './rows.ts';
 
 export interface ActorSystemParts {
   readonly journal: Journal;
@@ -48,4 +50,32 @@ export interface ActorSystem {
  * Replays what the state store lacks of the journal, then answers commands.
  * @throws JournalCorrupt from the journal; Error when the state store is ahead of the journal (delete it: it is rebuilt).
  */
-export declare function openActorSystem(parts: ActorSystemParts): Promise<ActorSystem>;
+export async function openActorSystem(parts: ActorSystemParts): Promise<ActorSystem> {
+  const limits: ActorLimits = { ...actorLimits, ...parts.limits };
+  assert(limits.recordBytesMax < journalPayloadBytesMax, 'a record leaves room for one more command in its payload');
+  const began = parts.clock.now();
+  const { records, position } = await replay(parts);
+  parts.log('info', 'state store is up to date', { position, replayed: records, milliseconds: parts.clock.now() - began });
+  const applier = new Applier({ ...parts, limits });
+  const rows = storeRows(parts.store);
+  const registry = new Registry({ ...parts, limits, applier, rows });
+  let open = true;
+  return {
+    rows,
+    // The kind given is the one whose types the command and the reply have.
+    tell: (kind, actor, command, caller) => {
+      if (!open) return Promise.reject(new Fault('unavailable', 'closing'));
+      try {
+        return registry.find(kind, actor).tell(command, caller) as Promise<never>;
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    },
+    close: async () => {
+      open = false;
+      await Promise.all([...registry.actors].map((actor) => actor.whenQuiet()));
+      await applier.close();
+      registry.stopAll();
+    },
+  };
+}

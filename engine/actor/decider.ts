@@ -34,3 +34,7 @@ export interface ActorKind<Command, State, Event, Reply> {
   encode(event: Event): unknown[];
   decode(encoded: unknown[]): Event;
 }
+
+/** A kind whose types don't matter where it is used. */
+// biome-ignore lint/suspicious/noExplicitAny: a list of kinds of different types has no narrower element type
+export type AnyKind = ActorKind<any, any, any, any>;

@@ -1,0 +1,189 @@
+/**
+ * The state store on LevelDB. All tables share one key space: table name, a zero byte, the row's key. The position lies
+ * before all tables, under a key that begins with the zero byte, and is part of every batch.
+ */
+import { mkdir, realpath, rm } from 'node:fs/promises';
+import { ClassicLevel } from 'classic-level';
+import {
+  checkRange,
+  checkWrite,
+  type Row,
+  type RowChange,
+  type RowRange,
+  type StateStore,
+  StateStoreCorrupt,
+  StateStoreLocked,
+  StateStoreUnavailable,
+} from './state-store.ts';
+
+export interface ClassicStoreOptions {
+  /** Uncompressed blocks kept in memory. */
+  readonly cacheBytes?: number;
+  /** Rows gathered in memory before they become a sorted file. */
+  readonly writeBufferBytes?: number;
+}
+
+const cacheBytesDefault = 64 * 1024 * 1024;
+const writeBufferBytesDefault = 16 * 1024 * 1024;
+/** What an iterator may read ahead; a listing page of dense rows fits. */
+const readAheadBytes = 256 * 1024;
+const openFilesMax = 256;
+const positionKey = Buffer.from('\0position');
+const nothing = Buffer.alloc(0);
+
+/** LevelDB's lock is per process and lost when a second open fails in the same process: this set keeps that open from happening. */
+const openDirectories = new Set<string>();
+
+type Level = ClassicLevel<Buffer, Buffer>;
+
+/**
+ * @throws StateStoreLocked another store has the directory; StateStoreCorrupt its files cannot be read (`removeClassicStore`
+ * and rebuild); StateStoreUnavailable the directory cannot be made or read.
+ */
+export async function openClassicStore(directory: string, options: ClassicStoreOptions = {}): Promise<StateStore> {
+  const path = await makeDirectory(directory);
+  if (openDirectories.has(path)) throw new StateStoreLocked(`${path} is open in this process`);
+  openDirectories.add(path);
+  try {
+    const level: Level = new ClassicLevel(path, {
+      keyEncoding: 'buffer',
+      valueEncoding: 'buffer',
+      cacheSize: options.cacheBytes ?? cacheBytesDefault,
+      writeBufferSize: options.writeBufferBytes ?? writeBufferBytesDefault,
+      maxOpenFiles: openFilesMax,
+    });
+    await level.open();
+    const stored = level.getSync(positionKey);
+    return new ClassicStore(level, path, stored === undefined ? 0 : Number(stored.readBigUInt64BE(0)));
+  } catch (error) {
+    openDirectories.delete(path);
+    throw openingError(path, error);
+  }
+}
+
+/** Removes the store and all in it; the next open begins at position 0. @throws StateStoreLocked it is open. */
+export async function removeClassicStore(directory: string): Promise<void> {
+  const path = await realpath(directory).catch(() => undefined);
+  if (path === undefined) return;
+  if (openDirectories.has(path)) throw new StateStoreLocked(`${path} is open in this process`);
+  await rm(path, { recursive: true, force: true });
+}
+
+async function makeDirectory(directory: string): Promise<string> {
+  try {
+    await mkdir(directory, { recursive: true });
+    return await realpath(directory);
+  } catch (error) {
+    throw new StateStoreUnavailable(`no directory for the state store at ${directory}`, { cause: error });
+  }
+}
+
+function openingError(path: string, error: unknown): Error {
+  const codes = [error, (error as Error).cause].map((each) => (each as { code?: string } | undefined)?.code);
+  if (codes.includes('LEVEL_LOCKED')) return new StateStoreLocked(`${path} is open in another process`, { cause: error });
+  if (codes.includes('LEVEL_CORRUPTION')) return new StateStoreCorrupt(`the state store at ${path} is damaged`, { cause: error });
+  return new StateStoreUnavailable(`the state store at ${path} does not open`, { cause: error });
+}
+
+class ClassicStore implements StateStore {
+  position: number;
+  private readonly level: Level;
+  private readonly path: string;
+  private readonly prefixes = new Map<string, Buffer>();
+
+  constructor(level: Level, path: string, position: number) {
+    this.level = level;
+    this.path = path;
+    this.position = position;
+  }
+
+  get(table: string, key: Uint8Array): Buffer | undefined {
+    try {
+      return this.level.getSync(this.keyOf(table, key));
+    } catch (error) {
+      throw this.trouble(error);
+    }
+  }
+
+  async range(table: string, range: RowRange): Promise<Row[]> {
+    checkRange(range);
+    if (range.limit === 0) return [];
+    const prefixBytes = table.length + 1;
+    const options = {
+      ...this.boundsOf(table, range),
+      limit: range.limit,
+      reverse: range.reverse ?? false,
+      highWaterMarkBytes: readAheadBytes,
+    };
+    try {
+      if (range.keysOnly) {
+        const keys = await this.level.keys(options).all();
+        return keys.map((key) => ({ key: key.subarray(prefixBytes), value: nothing }));
+      }
+      const entries = await this.level.iterator(options).all();
+      return entries.map(([key, value]) => ({ key: key.subarray(prefixBytes), value }));
+    } catch (error) {
+      throw this.trouble(error);
+    }
+  }
+
+  async write(changes: readonly RowChange[], position: number): Promise<void> {
+    checkWrite(this.position, position);
+    try {
+      const batch = this.level.batch();
+      for (const { table, key, value } of changes) {
+        if (value === null) batch.del(this.keyOf(table, key));
+        else batch.put(this.keyOf(table, key), bufferOf(value));
+      }
+      const stored = Buffer.allocUnsafe(8);
+      stored.writeBigUInt64BE(BigInt(position));
+      batch.put(positionKey, stored);
+      await batch.write();
+    } catch (error) {
+      throw this.trouble(error);
+    }
+    this.position = position;
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.level.close();
+    } finally {
+      openDirectories.delete(this.path);
+    }
+  }
+
+  private keyOf(table: string, key: Uint8Array): Buffer {
+    const prefix = this.prefixOf(table);
+    const whole = Buffer.allocUnsafe(prefix.length + key.length);
+    whole.set(prefix);
+    whole.set(key, prefix.length);
+    return whole;
+  }
+
+  private prefixOf(table: string): Buffer {
+    let prefix = this.prefixes.get(table);
+    if (prefix === undefined) {
+      if (!/^[a-z]{1,32}$/.test(table)) throw new RangeError(`not a table name: ${table}`);
+      prefix = Buffer.from(`${table}\0`);
+      this.prefixes.set(table, prefix);
+    }
+    return prefix;
+  }
+
+  /** LevelDB takes one lower bound: the higher of the two. The table ends where the byte after its name is 1. */
+  private boundsOf(table: string, { gte, gt, lt }: RowRange): { gte: Buffer; lt: Buffer } | { gt: Buffer; lt: Buffer } {
+    const end = lt === undefined ? Buffer.from(`${table}\u0001`) : this.keyOf(table, lt);
+    if (gt !== undefined && (gte === undefined || Buffer.compare(gt, gte) >= 0)) return { gt: this.keyOf(table, gt), lt: end };
+    return { gte: this.keyOf(table, gte ?? nothing), lt: end };
+  }
+
+  private trouble(error: unknown): Error {
+    if (error instanceof RangeError) return error;
+    return new StateStoreUnavailable(`the state store at ${this.path} failed: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
