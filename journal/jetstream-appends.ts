@@ -114,6 +114,11 @@ export class JetStreamAppends {
     return this.#released;
   }
 
+  /** Why appends are refused at the moment, if they are. */
+  get away(): string | undefined {
+    return this.#away;
+  }
+
   /** Another reader learnt that the journal reaches so far. */
   reached(sequence: number): void {
     this.#released = Math.max(this.#released, sequence);

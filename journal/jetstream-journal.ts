@@ -123,7 +123,8 @@ class JetStreamJournal implements Journal {
   readonly #parts: JournalParts;
   readonly #appends: JetStreamAppends;
   readonly #heads = new Map<string, PlacedHead>();
-  readonly #busy = new Set<string>();
+  /** One append of a stream at a time. */
+  readonly #busy = new Map<string, Promise<Appended>>();
   readonly #waiting: Waiting[] = [];
   #busyBytes = 0;
   #closed = false;
@@ -151,14 +152,16 @@ class JetStreamJournal implements Journal {
   async append(entry: JournalEntry): Promise<Appended> {
     const { stream, payload } = entry;
     if (this.#closed) throw new JournalUnavailable('the journal is closed');
-    if (this.#busy.has(stream)) throw new Error(`assertion failed: two appends to ${stream} in flight`);
+    if (this.#appends.away !== undefined) throw new JournalUnavailable(this.#appends.away);
+    if (this.#busy.has(stream)) throw new JournalConflict(`an append to ${stream} is in flight already`);
     if (this.#busy.size >= appendsMax || this.#busyBytes + payload.length > appendBytesMax) {
       throw new JournalUnavailable(`${this.#busy.size} appends of ${this.#busyBytes} bytes wait for the nats-server already`);
     }
-    this.#busy.add(stream);
+    const appending = this.#append(entry);
+    this.#busy.set(stream, appending);
     this.#busyBytes += payload.length;
     try {
-      return await this.#append(entry);
+      return await appending;
     } catch (error) {
       this.#heads.delete(stream);
       throw error;
@@ -170,6 +173,7 @@ class JetStreamJournal implements Journal {
 
   async *read(after: number): AsyncGenerator<JournalRecord> {
     const { connection, place, options } = this.#parts;
+    if (this.#appends.away !== undefined) throw new JournalUnavailable(this.#appends.away);
     const until = lastSequenceOf(await this.#info());
     this.#appends.reached(until);
     yield* replay({ connection, place, headOf: options.headOf, clock: options.clock }, after, until);
@@ -182,6 +186,7 @@ class JetStreamJournal implements Journal {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await Promise.allSettled(this.#busy.values());
     this.#appends.close();
     await this.#parts.connection.close();
   }
@@ -281,13 +286,13 @@ class JetStreamJournal implements Journal {
   /** The server that came back may be another one, or configured otherwise: it serves when it passed what it had to pass at start-up. */
   async #verifyUntilServing(connectionNumber: number, complained: string): Promise<void> {
     const { options, connection } = this.#parts;
-    if (this.#closed || connectionNumber !== this.#connectionNumber) return;
+    if (connection.isClosed() || connectionNumber !== this.#connectionNumber) return;
     try {
       refuseUnfitServer(connection);
       const stream = await this.#info();
       this.#refuseOther(stream);
       await proveSafe(options, connection, stream);
-      if (this.#closed || connectionNumber !== this.#connectionNumber) return;
+      if (connection.isClosed() || connectionNumber !== this.#connectionNumber) return;
       options.log('info', 'the nats-server is back: the journal serves again');
       this.#appends.resume();
     } catch (error) {

@@ -1,8 +1,9 @@
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { createInbox } from '@nats-io/transport-node';
+import { ChainCheck } from './chain-check.ts';
 import type { JournalClock } from './jetstream-appends.ts';
 import { type JournalPlace, streamOf } from './jetstream-stream.ts';
-import { type HeadOf, JournalCorrupt, type JournalRecord, JournalUnavailable, noHash, type StreamHead } from './journal.ts';
+import { type HeadOf, JournalCorrupt, type JournalRecord, JournalUnavailable } from './journal.ts';
 import { decodeRecord, RecordTorn } from './record.ts';
 
 /** One request brings at most this many records ... */
@@ -11,8 +12,6 @@ const batchRecordsMax = 512;
 const batchBytesMax = 4 * 1024 * 1024;
 const batchMilliseconds = 10_000;
 const batchAttemptsMax = 4;
-/** Streams whose last link is remembered while reading; of one forgotten a link is taken from the state store, or not checked. */
-const chainStreamsMax = 200_000;
 
 export interface ReplaySource {
   readonly connection: NatsConnection;
@@ -111,48 +110,5 @@ export function decodeMessage(data: Uint8Array, sequence: number): JournalRecord
   } catch (error) {
     if (!(error instanceof JournalCorrupt) && !(error instanceof RecordTorn)) throw error;
     throw new JournalCorrupt(`record ${sequence}: ${error.message}`, { cause: error });
-  }
-}
-
-/** Every record of a stream names the hash of the one before: positions without gaps, hashes that fit. */
-class ChainCheck {
-  readonly #headOf: HeadOf;
-  readonly #last = new Map<string, StreamHead>();
-  /** Every stream was seen from its first record on, and none was forgotten. */
-  #complete: boolean;
-
-  constructor(headOf: HeadOf, fromTheStart: boolean) {
-    this.#headOf = headOf;
-    this.#complete = fromTheStart;
-  }
-
-  check(record: JournalRecord): void {
-    const previous = this.#previous(record);
-    if (previous !== undefined) {
-      if (record.position !== previous.position + 1)
-        throw new JournalCorrupt(`record ${record.sequence}: position ${record.position} of ${record.stream} follows ${previous.position}`);
-      if (Buffer.compare(record.previousHash, previous.hash) !== 0)
-        throw new JournalCorrupt(`record ${record.sequence}: the hash chain of ${record.stream} is broken at position ${record.position}`);
-    }
-    this.#remember(record);
-  }
-
-  #previous(record: JournalRecord): StreamHead | undefined {
-    const known = this.#last.get(record.stream);
-    if (known !== undefined) return known;
-    if (this.#complete || record.position === 1) return { position: 0, hash: noHash };
-    const head = this.#headOf(record.stream);
-    return head.position + 1 === record.position ? head : undefined;
-  }
-
-  #remember(record: JournalRecord): void {
-    this.#last.delete(record.stream);
-    this.#last.set(record.stream, { position: record.position, hash: record.hash });
-    if (this.#last.size <= chainStreamsMax) return;
-    for (const oldest of this.#last.keys()) {
-      this.#last.delete(oldest);
-      break;
-    }
-    this.#complete = false;
   }
 }

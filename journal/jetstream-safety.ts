@@ -71,11 +71,14 @@ export async function refuseLazySync(connection: NatsConnection, stream: StreamI
         `put ${syncLine} into its configuration and name a system account's URL or its monitoring URL`,
     );
   }
+  const keepers = keepersOf(connection, stream);
   const seen = [
-    ...(witness.systemUrl === undefined ? [] : await settingsFromSystemAccount(witness.systemUrl)),
+    ...(witness.systemUrl === undefined ? [] : await settingsFromSystemAccount(witness.systemUrl, keepers)),
     ...(await Promise.all((witness.monitoringUrls ?? []).map(settingsFromMonitoring))),
   ];
-  for (const keeper of keepersOf(connection, stream)) {
+  if (keepers.all.length === 0)
+    throw new JetStreamRefused(`no nats-server says that it keeps stream ${stream.config.name}: it may be electing one`);
+  for (const keeper of keepers.all) {
     const settings = seen.filter(({ id, name }) => id === keeper || name === keeper);
     if (settings.length === 0)
       throw new JetStreamRefused(`whether nats-server ${keeper} syncs before it acknowledges could not be seen: it did not answer`);
@@ -88,17 +91,27 @@ export async function refuseLazySync(connection: NatsConnection, stream: StreamI
   }
 }
 
-/** Ids or names of the servers with a copy of the stream; of a server on its own, its id. */
-function keepersOf(connection: NatsConnection, stream: StreamInfo): string[] {
-  const cluster = stream.cluster;
-  const names = [cluster?.leader, ...(cluster?.replicas ?? []).map(({ name }) => name)].filter((name) => name !== undefined && name !== '');
-  if (cluster?.name !== undefined && names.length > 0) return names as string[];
-  return connection.info === undefined ? [] : [connection.info.server_id];
+/** The servers with a copy of the stream: by name in a cluster, by id one on its own. */
+interface Keepers {
+  readonly by: 'id' | 'name';
+  readonly all: readonly string[];
 }
 
-async function settingsFromSystemAccount(url: string): Promise<ServerSettings[]> {
+function keepersOf(connection: NatsConnection, stream: StreamInfo): Keepers {
+  const { name, leader, replicas = [] } = stream.cluster ?? {};
+  if (name !== undefined && name !== '') {
+    return { by: 'name', all: [...(leader === undefined ? [] : [leader]), ...replicas.map((replica) => replica.name)] };
+  }
+  return { by: 'id', all: connection.info === undefined ? [] : [connection.info.server_id] };
+}
+
+async function settingsFromSystemAccount(url: string, keepers: Keepers): Promise<ServerSettings[]> {
   const system = await connectNats({ url });
   try {
+    if (keepers.by === 'id') {
+      const answers = keepers.all.map((id) => system.request(`$SYS.REQ.SERVER.${id}.VARZ`, '', { timeout: systemAnswerMilliseconds }));
+      return (await Promise.all(answers)).map((answer) => settingsOf(answer.json()));
+    }
     const seen: ServerSettings[] = [];
     const answers = await system.requestMany('$SYS.REQ.SERVER.PING.VARZ', '', {
       strategy: 'stall',

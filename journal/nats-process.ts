@@ -38,7 +38,7 @@ export async function versionOf(binary: string): Promise<string> {
  */
 export async function serversWithConfig(configPath: string): Promise<number[]> {
   const commands = process.platform === 'linux' ? await commandsFromProc() : await commandsFromPs();
-  return commands.filter(({ command }) => /nats-server/.test(command) && command.endsWith(configPath)).map(({ id }) => id);
+  return commands.filter(({ command }) => command.endsWith(`nats-server -c ${configPath}`)).map(({ id }) => id);
 }
 
 interface Command {

@@ -140,6 +140,8 @@ class Supervised implements SupervisedNatsServer {
     this.#state = 'stopped';
     process.removeListener('exit', this.#onExit);
     this.#cancelRestart?.();
+    // Our clock keeps no process alive; until the server is gone, this does.
+    this.#parts.hold.ref();
     const id = this.processId;
     if (id !== undefined) await stopProcess(id, this.#parts.options.clock, () => this.#child !== undefined);
     await new Promise((resolve) => this.#parts.hold.close(resolve));

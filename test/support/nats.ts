@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { JournalClock } from '../../journal/jetstream-appends.ts';
@@ -35,19 +35,30 @@ export interface TestServer extends SupervisedNatsServer {
   readonly lines: Lines;
 }
 
-/** A supervised server, by default in a directory of its own; both gone when the test is. */
-export async function supervised(t: TestContext, storeDirectory?: string): Promise<TestServer> {
+/** A supervised server in a directory that is removed after the test. */
+export async function supervised(t: TestContext): Promise<TestServer> {
   const directory = temporaryDirectory('nats');
-  t.after(() => directory.remove());
+  const server = await supervise(directory.path).catch((error: unknown) => {
+    directory.remove();
+    throw error;
+  });
+  t.after(async () => {
+    await server.stop();
+    directory.remove();
+  });
+  return server;
+}
+
+/** A supervised server on a directory of the caller's, who stops it. */
+export async function supervise(storeDirectory: string): Promise<TestServer> {
   const lines = new Lines();
   const server = await superviseNatsServer({
-    storeDirectory: storeDirectory ?? directory.path,
+    storeDirectory,
     path: process.env.PATH ?? '',
     password: randomBytes(16).toString('hex'),
     clock: testClock,
     log: lines.log,
   });
-  t.after(() => server.stop());
   return Object.assign(server, { lines });
 }
 
@@ -60,13 +71,16 @@ export interface RawServer {
 /** A server with a configuration of the test's own, on free ports. */
 export async function rawServer(t: TestContext, configuration: (storeDirectory: string) => string): Promise<RawServer> {
   const directory = temporaryDirectory('nats');
-  t.after(() => directory.remove());
   const [port, monitoringPort] = [await anyPort(), await anyPort()];
   const configPath = join(directory.path, 'server.conf');
   const own = `server_name: test-${port}\nlisten: "127.0.0.1:${port}"\nhttp: "127.0.0.1:${monitoringPort}"\n`;
   writeFileSync(configPath, own + configuration(JSON.stringify(join(directory.path, 'store'))));
   const child = spawn('nats-server', ['-c', configPath], { stdio: 'ignore' });
-  t.after(() => child.kill('SIGKILL'));
+  t.after(async () => {
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    if (child.exitCode === null && child.kill('SIGKILL')) await gone;
+    directory.remove();
+  });
   const deadline = Date.now() + 10_000;
   while ((await serverNameAt(port, 1_000)) !== `test-${port}`) {
     assert.ok(child.exitCode === null && Date.now() < deadline, 'the nats-server does not start');
@@ -83,6 +97,52 @@ function anyPort(): Promise<number> {
       server.close((error) => (error === undefined ? resolve(address.port) : reject(error)));
     });
   });
+}
+
+/** A link between client and server that a test can break in the ways networks do. */
+export interface Link {
+  /** The server's URL with this link in its place. */
+  readonly url: string;
+  /** What the server says stays unheard from now on; what the client says still arrives. */
+  deafen(): void;
+  /** Breaks the connections; new ones are refused until `mend`. */
+  cut(): void;
+  mend(): void;
+}
+
+export async function linkTo(t: TestContext, serverUrl: string): Promise<Link> {
+  const target = new URL(serverUrl);
+  const { hostname, port } = target;
+  let state: 'whole' | 'deaf' | 'cut' = 'whole';
+  const sockets = new Set<Socket>();
+  const proxy = createServer((client) => {
+    if (state === 'cut') return client.destroy();
+    const server = connect(Number(port), hostname);
+    for (const socket of [client, server]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        sockets.delete(socket);
+        client.destroy();
+        server.destroy();
+      });
+    }
+    client.on('data', (bytes) => server.write(bytes));
+    server.on('data', (bytes) => state === 'whole' && client.write(bytes));
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const cut = (): void => {
+    state = 'cut';
+    for (const socket of sockets) socket.destroy();
+  };
+  t.after(() => {
+    cut();
+    proxy.close();
+  });
+  const address = proxy.address();
+  assert.ok(address !== null && typeof address === 'object');
+  target.port = String(address.port);
+  return { url: target.href, deafen: () => void (state = 'deaf'), cut, mend: () => void (state = 'whole') };
 }
 
 /** A journal on a supervised server, closed when the test ends. */
