@@ -10,7 +10,7 @@ import {
   journalPayloadBytesMax,
   type StreamHead,
 } from '../../journal/journal.ts';
-import type { RowChange } from '../../snapshots/state-store.ts';
+import { type RowChange, StateStoreUnavailable } from '../../snapshots/state-store.ts';
 import type { Clock } from '../clock.ts';
 import { Fault } from '../fault.ts';
 import type { ActorLimits } from '../limits.ts';
@@ -218,7 +218,10 @@ function faultOf(error: unknown, stream: string): { readonly failure: AppendFail
   if (error instanceof JournalConflict) {
     return { failure: 'conflict', fault: new Fault('unavailable', `another writer has ${stream}: ${message}`, options) };
   }
-  if (error instanceof JournalUnavailable) return { failure: 'unavailable', fault: new Fault('unavailable', message, options) };
+  // The journal asks the state store for a head before it stores anything: its trouble is a refusal too.
+  if (error instanceof JournalUnavailable || error instanceof StateStoreUnavailable) {
+    return { failure: 'unavailable', fault: new Fault('unavailable', message, options) };
+  }
   // JournalOutcomeUnknown, and anything the contract doesn't name: never taken for a refusal.
   return { failure: 'outcomeUnknown', fault: new Fault('internal', `outcome unknown: ${message}`, options) };
 }
