@@ -1,0 +1,216 @@
+/**
+ * The life of a drive: probing -> online <-> suspect -> offline -> healing -> online. A light probe looks twice a second
+ * whether the directory is still there and still this drive; what fails on it makes it suspect at once.
+ */
+import { createActor, createMachine } from 'xstate';
+import type { Disk } from '../../journal/disk.ts';
+import type { Clock } from '../clock.ts';
+import { type DriveFormat, markDirectory, readFormat, writeSmallFile } from './drive-format.ts';
+
+export type DriveState = 'probing' | 'online' | 'suspect' | 'offline' | 'healing';
+
+export const probeMilliseconds = 500;
+/** Milliseconds after which a probe counts as failed. */
+const probePatienceMilliseconds = 2_000;
+/** Failed probes after which a suspect drive is taken for dead. */
+const failedProbesMax = 3;
+
+/** What a probe found. `blank`: an empty directory, a drive was replaced. `gone`: no directory, or somebody else's. */
+export type Finding =
+  | { readonly found: 'fine' }
+  | { readonly found: 'blank' }
+  | { readonly found: 'gone' | 'failed'; readonly reason: string };
+
+type Message = 'fine' | 'behind' | 'trouble' | 'gone' | 'healed';
+
+const lifeCycle = createMachine({
+  id: 'drive',
+  initial: 'probing',
+  states: {
+    probing: { on: { fine: 'online', behind: 'healing', gone: 'offline' } },
+    online: { on: { trouble: 'suspect', gone: 'offline' } },
+    suspect: { on: { fine: 'online', behind: 'healing', gone: 'offline' } },
+    offline: { on: { behind: 'healing' } },
+    healing: { on: { healed: 'online', trouble: 'suspect', gone: 'offline' } },
+  },
+});
+
+export interface DriveParts {
+  readonly disk: Disk;
+  /** What its format file must say; an empty `drive` id: any drive of this slot. */
+  readonly format: DriveFormat;
+  readonly clock: Clock;
+  /** Why it is away from the beginning. */
+  readonly absent: string | undefined;
+  /** It was just given its slot and holds nothing yet. */
+  readonly blank: boolean;
+  /** Makes an empty directory this drive again; answers with the format it was given. */
+  adopt(): Promise<DriveFormat>;
+}
+
+export class Drive {
+  readonly disk: Disk;
+  readonly set: number;
+  readonly slot: number;
+  /** The last trouble, as people should read it. */
+  reason: string | undefined;
+  /** It holds nothing of what was written before: every segment has to be looked at. */
+  blank: boolean;
+  private readonly parts: DriveParts;
+  private format: DriveFormat;
+  private readonly life = createActor(lifeCycle);
+  private readonly listeners = new Set<(drive: Drive) => void>();
+  private failedProbes = 0;
+  /** It was away, and what it missed is not yet restored. */
+  private behind: boolean;
+  private probing: Promise<void> | undefined;
+  private cancelTimer: () => void = () => undefined;
+  private closed = false;
+
+  constructor(parts: DriveParts) {
+    this.parts = parts;
+    this.format = parts.format;
+    this.disk = parts.disk;
+    this.set = parts.format.set;
+    this.slot = parts.format.slot;
+    this.blank = parts.blank;
+    this.behind = parts.blank;
+    this.reason = parts.absent;
+    this.life.start();
+    if (parts.absent !== undefined) this.tell('gone');
+    else this.tell(parts.blank ? 'behind' : 'fine');
+    this.schedule();
+  }
+
+  get state(): DriveState {
+    return this.life.getSnapshot().value as DriveState;
+  }
+
+  /** Blocks may be read from it. */
+  get readable(): boolean {
+    return this.state === 'online' || this.state === 'healing' || this.state === 'suspect';
+  }
+
+  /** It takes new segments. */
+  get writable(): boolean {
+    return this.state === 'online' || this.state === 'healing';
+  }
+
+  /** Called after every change of state; the returned function ends it. */
+  onChange(listener: (drive: Drive) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Something failed on it. A full drive isn't a sick one. */
+  trouble(error: Error): void {
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return;
+    this.reason = error.message;
+    this.tell('trouble');
+    if (this.state === 'suspect') void this.probe();
+  }
+
+  /** What it missed is restored. */
+  healed(): void {
+    this.behind = false;
+    this.blank = false;
+    this.reason = undefined;
+    this.tell('healed');
+  }
+
+  /** Looks at it now; one look at a time. */
+  probe(): Promise<void> {
+    this.probing ??= this.look().finally(() => {
+      this.probing = undefined;
+    });
+    return this.probing;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.cancelTimer();
+    this.listeners.clear();
+    await this.probing;
+  }
+
+  private schedule(): void {
+    if (this.closed) return;
+    this.cancelTimer = this.parts.clock.after(probeMilliseconds, () => void this.probe().then(() => this.schedule()));
+  }
+
+  private async look(): Promise<void> {
+    const thorough = this.state === 'suspect';
+    const finding = await this.inTime(probeDisk(this.disk, this.format, thorough));
+    if (this.closed) return;
+    if (finding.found === 'blank') return this.adopt();
+    if (finding.found === 'fine') return this.welcome();
+    this.reason = finding.reason;
+    if (finding.found === 'gone') return this.tell('gone');
+    this.failedProbes += 1;
+    this.tell(this.failedProbes >= failedProbesMax ? 'gone' : 'trouble');
+  }
+
+  private welcome(): void {
+    this.failedProbes = 0;
+    if (this.state === 'offline') this.behind = true;
+    if (this.state === 'suspect' || this.state === 'offline') this.tell(this.behind ? 'behind' : 'fine');
+  }
+
+  /** An empty directory where a drive was: it was replaced while we run. */
+  private async adopt(): Promise<void> {
+    this.reason = 'the drive was replaced by an empty one';
+    this.tell('gone');
+    try {
+      this.format = await this.parts.adopt();
+      this.blank = true;
+      this.behind = true;
+      this.tell('behind');
+    } catch (error) {
+      this.reason = (error as Error).message;
+    }
+  }
+
+  private tell(message: Message): void {
+    const before = this.state;
+    this.life.send({ type: message });
+    if (this.state !== before) for (const listener of this.listeners) listener(this);
+  }
+
+  private inTime(looked: Promise<Finding>): Promise<Finding> {
+    return new Promise((resolve) => {
+      const cancel = this.parts.clock.after(probePatienceMilliseconds, () =>
+        resolve({ found: 'failed', reason: 'the drive does not answer' }),
+      );
+      void looked.then((finding) => {
+        cancel();
+        resolve(finding);
+      });
+    });
+  }
+}
+
+/** Is the disk still that drive? `thorough` also writes. Never rejects. */
+async function probeDisk(disk: Disk, expected: DriveFormat, thorough: boolean): Promise<Finding> {
+  try {
+    const found = await readFormat(disk);
+    const same = found.deployment === expected.deployment && (expected.drive === '' || found.drive === expected.drive);
+    if (!same || found.set !== expected.set || found.slot !== expected.slot) {
+      return { found: 'gone', reason: `set ${found.set} slot ${found.slot} of deployment ${found.deployment} is there now` };
+    }
+    if (thorough) await writeSmallFile(disk, `${markDirectory}/probe`, expected.drive);
+    return { found: 'fine' };
+  } catch (error) {
+    return whyUnreadable(disk, error as NodeJS.ErrnoException);
+  }
+}
+
+async function whyUnreadable(disk: Disk, error: NodeJS.ErrnoException): Promise<Finding> {
+  if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') return { found: 'failed', reason: error.message };
+  try {
+    if (!(await disk.exists(''))) return { found: 'gone', reason: 'the directory is missing' };
+    if ((await disk.list('')).length === 0) return { found: 'blank' };
+    return { found: 'gone', reason: 'the directory has no format file' };
+  } catch (second) {
+    return { found: 'failed', reason: (second as Error).message };
+  }
+}

@@ -1,0 +1,186 @@
+/** From configured directories to the drives of a deployment: looks, decides, locks, formats; or refuses and leaves no trace. */
+import type { Disk } from '../../journal/disk.ts';
+import type { Clock, Randomness } from '../clock.ts';
+import { Drive } from './drive.ts';
+import { type DriveFormat, formatPath, markDirectory, readFormat, writeFormat } from './drive-format.ts';
+import { type IsAlive, type LockHolder, liveHolder, releaseLock, takeLock } from './drive-lock.ts';
+import { type DrivePlan, type Inspection, type PlannedDrive, planDrives } from './drive-plan.ts';
+import type { Layout } from './layout.ts';
+
+export interface OpenDrives {
+  /** One for each configured directory. */
+  readonly disks: readonly Disk[];
+  /** Drives of a set that may be lost; undefined: what fits their number, or what the deployment has. */
+  readonly parity: number | undefined;
+  readonly holder: LockHolder;
+  readonly isAlive: IsAlive;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+}
+
+export interface Drives {
+  /** 32 hex digits. */
+  readonly deployment: string;
+  readonly layout: Layout;
+  /** By set and slot. */
+  readonly sets: readonly (readonly Drive[])[];
+  /** What people should know about this start, a sentence each. */
+  readonly notices: readonly string[];
+  /** Ends the probes and gives the locks back. */
+  close(): Promise<void>;
+}
+
+export type Refusal = { readonly refused: string };
+
+export async function openDrives(parts: OpenDrives): Promise<Drives | Refusal> {
+  const inspections = await Promise.all(parts.disks.map(inspect));
+  const plan = planDrives(inspections, parts.parity);
+  if ('refused' in plan) return plan;
+  const locked = await lockAll(parts, plan, inspections);
+  if ('refused' in locked) return locked;
+  const formats = formatsOf(parts, locked.plan, inspections);
+  try {
+    await writeFormats(parts.disks, locked.plan, formats);
+  } catch (error) {
+    await undo(locked.taken);
+    return { refused: `a drive can't be formatted: ${(error as Error).message}` };
+  }
+  return assemble(parts, locked.plan, formats);
+}
+
+async function inspect(disk: Disk): Promise<Inspection> {
+  const { name } = disk;
+  try {
+    if (!(await disk.exists(''))) return { name, content: { kind: 'missing' } };
+    const entries = (await disk.list('')).filter((entry) => entry !== 'lost+found');
+    if (await disk.exists(formatPath)) {
+      const bare = entries.every((entry) => entry === markDirectory);
+      return { name, content: { kind: 'formatted', format: await readFormat(disk), bare } };
+    }
+    const blank = entries.every((entry) => entry === markDirectory);
+    return { name, content: { kind: blank ? 'blank' : 'foreign' } };
+  } catch (error) {
+    return { name, content: { kind: 'broken', reason: (error as Error).message } };
+  }
+}
+
+interface Taken {
+  readonly disk: Disk;
+  /** What wasn't there before: to be removed again on a refusal. */
+  readonly created: 'root' | 'mark' | undefined;
+}
+
+/** Locks every drive of the plan. One that can't be written to is left out while the others suffice. */
+async function lockAll(
+  parts: OpenDrives,
+  plan: DrivePlan,
+  inspections: readonly Inspection[],
+): Promise<{ readonly plan: DrivePlan; readonly taken: readonly Taken[] } | Refusal> {
+  for (const disk of parts.disks) {
+    const other = await liveHolder(disk, parts.isAlive);
+    if (other !== undefined) return { refused: `${disk.name} is in use by process ${other.pid}` };
+  }
+  const taken: Taken[] = [];
+  const drives: PlannedDrive[] = [];
+  for (const drive of plan.drives) {
+    const disk = parts.disks[drive.index]!;
+    if (drive.action === 'absent') {
+      drives.push(drive);
+      continue;
+    }
+    const { kind } = inspections[drive.index]!.content;
+    taken.push({ disk, created: kind === 'missing' ? 'root' : kind === 'blank' ? 'mark' : undefined });
+    const problem = await lockOne(parts, disk);
+    if (problem === undefined) drives.push(drive);
+    else if (plan.deployment === undefined || problem.inUse) return refuse(taken, problem.sentence);
+    else drives.push({ ...drive, action: 'absent', reason: problem.sentence });
+  }
+  for (let set = 0; set < plan.layout.setCount; set += 1) {
+    const there = drives.filter((drive) => drive.set === set && drive.action !== 'absent').length;
+    if (there < plan.layout.dataShards)
+      return refuse(taken, `too few drives of set ${set} can be written to: ${there} of ${plan.layout.dataShards} needed`);
+  }
+  return { plan: { ...plan, drives }, taken };
+}
+
+async function lockOne(parts: OpenDrives, disk: Disk): Promise<{ readonly inUse: boolean; readonly sentence: string } | undefined> {
+  try {
+    await disk.makeDirectory('');
+    const other = await takeLock(disk, parts.holder, parts.isAlive);
+    return other === undefined ? undefined : { inUse: true, sentence: `${disk.name} is in use by process ${other.pid}` };
+  } catch (error) {
+    return { inUse: false, sentence: `${disk.name} can't be written to: ${(error as Error).message}` };
+  }
+}
+
+async function refuse(taken: readonly Taken[], sentence: string): Promise<Refusal> {
+  await undo(taken);
+  return { refused: sentence };
+}
+
+async function undo(taken: readonly Taken[]): Promise<void> {
+  for (const { disk, created } of taken) {
+    if (created === undefined) await releaseLock(disk);
+    else await disk.removeTree(created === 'root' ? '' : markDirectory).catch(() => undefined);
+  }
+}
+
+/** The format of every slot, by the order of the plan. */
+function formatsOf(parts: OpenDrives, plan: DrivePlan, inspections: readonly Inspection[]): DriveFormat[] {
+  const hex = () => parts.randomness.bytes(16).toString('hex');
+  const deployment = plan.deployment ?? hex();
+  const { setCount, setSize, dataShards, parityShards } = plan.layout;
+  const names = Array.from({ length: setCount }, () => Array.from({ length: setSize }, () => ''));
+  for (const { index, set, slot } of plan.drives) names[set]![slot] = parts.disks[index]!.name;
+  return plan.drives.map(({ index, set, slot, action }) => {
+    const { content } = inspections[index]!;
+    const drive = content.kind === 'formatted' ? content.format.drive : action === 'format' ? hex() : '';
+    return { deployment, drive, set, slot, setCount, dataShards, parityShards, names };
+  });
+}
+
+async function writeFormats(disks: readonly Disk[], plan: DrivePlan, formats: readonly DriveFormat[]): Promise<void> {
+  await Promise.all(
+    plan.drives.map(async ({ index, action }, position) => {
+      const disk = disks[index]!;
+      const format = formats[position]!;
+      if (action === 'absent') return;
+      if (action === 'use' && JSON.stringify((await readFormat(disk)).names) === JSON.stringify(format.names)) return;
+      await writeFormat(disk, format);
+    }),
+  );
+}
+
+function assemble(parts: OpenDrives, plan: DrivePlan, formats: readonly DriveFormat[]): Drives {
+  const notices: string[] = [];
+  const sets: Drive[][] = Array.from({ length: plan.layout.setCount }, () => []);
+  plan.drives.forEach(({ index, set, slot, action, reason }, position) => {
+    const disk = parts.disks[index]!;
+    const format = formats[position]!;
+    const blank = action === 'format' && plan.deployment !== undefined;
+    if (blank) notices.push(`${disk.name} is empty: it takes slot ${slot} of set ${set} and is healed`);
+    if (action === 'absent') notices.push(`${disk.name} is offline: ${reason}`);
+    const adopt = async () => {
+      const other = await takeLock(disk, parts.holder, parts.isAlive);
+      if (other !== undefined && other.pid !== parts.holder.pid) throw new Error(`it is in use by process ${other.pid}`);
+      const adopted = { ...format, drive: parts.randomness.bytes(16).toString('hex') };
+      await writeFormat(disk, adopted);
+      return adopted;
+    };
+    sets[set]![slot] = new Drive({ disk, format, clock: parts.clock, absent: action === 'absent' ? reason : undefined, blank, adopt });
+  });
+  return {
+    deployment: formats[0]!.deployment,
+    layout: plan.layout,
+    sets,
+    notices,
+    async close() {
+      await Promise.all(
+        sets.flat().map(async (drive) => {
+          await drive.close();
+          if (drive.readable) await releaseLock(drive.disk);
+        }),
+      );
+    },
+  };
+}

@@ -1,0 +1,138 @@
+/**
+ * A worker's own open segment of one erasure set: allots places in it and hands each drive's share to its lane. A segment is
+ * closed when it is full, and when a drive that it goes without could take part again.
+ */
+import type { Disk } from '../../journal/disk.ts';
+import type { Clock } from '../clock.ts';
+import { segmentBytesMax } from './block.ts';
+import { DriveLane } from './drive-lane.ts';
+
+/** A drive as a worker sees it. */
+export interface DriveView {
+  readonly slot: number;
+  readonly disk: Disk;
+  /** Takes new segments. */
+  writable: boolean;
+  /** Grows with every change of the drive's state. */
+  epoch: number;
+}
+
+export interface AppenderParts {
+  readonly set: number;
+  /** By slot. */
+  readonly drives: readonly DriveView[];
+  readonly clock: Clock;
+  /** The next segment number that is this worker's. */
+  nextSegment(): number;
+  /** A drive failed while it was written to. */
+  onTrouble(slot: number, error: Error): void;
+}
+
+/** Milliseconds after which a segment is closed to give a drive that failed in it another chance. */
+const retryMilliseconds = 10_000;
+
+interface Absence {
+  readonly epoch: number;
+  readonly since: number;
+}
+
+/** An open segment: the lanes that take part, by slot. */
+export interface OpenSegment {
+  readonly segment: number;
+  readonly lanes: readonly (DriveLane | undefined)[];
+}
+
+interface Current extends OpenSegment {
+  end: number;
+  /** Writers that have yet to seal. */
+  holders: number;
+  readonly absences: Map<number, Absence>;
+}
+
+export interface Run {
+  readonly segment: OpenSegment;
+  /** Bytes from the start of the file. */
+  readonly offset: number;
+}
+
+export class SegmentAppender {
+  private readonly parts: AppenderParts;
+  private current: Current | undefined;
+  private readonly held = new Map<OpenSegment, Current>();
+
+  constructor(parts: AppenderParts) {
+    this.parts = parts;
+  }
+
+  /** Number of the segment that is open, if one is. */
+  get openSegment(): number | undefined {
+    return this.current?.segment;
+  }
+
+  /** Drives that take new writes. */
+  get writableDrives(): number {
+    return this.parts.drives.reduce((count, drive) => count + Number(drive.writable), 0);
+  }
+
+  /** A run of `bytes` on every drive. The caller holds its segment and must `release` it once for each allotment. */
+  allot(bytes: number): Run {
+    let current = this.current;
+    if (current !== undefined && (current.end + bytes > segmentBytesMax || this.couldGain(current))) {
+      this.retire();
+      current = undefined;
+    }
+    current ??= this.start();
+    const offset = current.end;
+    current.end += bytes;
+    current.holders += 1;
+    return { segment: current, offset };
+  }
+
+  release(segment: OpenSegment): void {
+    const held = this.held.get(segment);
+    if (held === undefined) return;
+    held.holders -= 1;
+    this.closeIfIdle(held);
+  }
+
+  /** Closes the open segment once its writers are done: the next allotment starts another. */
+  retire(): void {
+    const current = this.current;
+    this.current = undefined;
+    if (current !== undefined) this.closeIfIdle(current);
+  }
+
+  private start(): Current {
+    const { parts } = this;
+    const segment = parts.nextSegment();
+    const absences = new Map<number, Absence>();
+    const onFailure = (lane: DriveLane, error: Error) => {
+      absences.set(lane.slot, { epoch: parts.drives[lane.slot]!.epoch, since: parts.clock.now() });
+      parts.onTrouble(lane.slot, error);
+    };
+    const lanes = parts.drives.map((drive) => {
+      if (drive.writable) return new DriveLane(drive, { set: parts.set, segment }, onFailure);
+      absences.set(drive.slot, { epoch: drive.epoch, since: parts.clock.now() });
+      return undefined;
+    });
+    const current: Current = { segment, lanes, end: 0, holders: 0, absences };
+    this.held.set(current, current);
+    this.current = current;
+    return current;
+  }
+
+  /** Would a new segment have a drive that this one goes without? */
+  private couldGain(current: Current): boolean {
+    for (const [slot, absence] of current.absences) {
+      const drive = this.parts.drives[slot]!;
+      if (!drive.writable) continue;
+      if (drive.epoch !== absence.epoch || this.parts.clock.now() - absence.since >= retryMilliseconds) return true;
+    }
+    return false;
+  }
+
+  private closeIfIdle(held: Current): void {
+    if (held === this.current || held.holders > 0 || !this.held.delete(held)) return;
+    for (const lane of held.lanes) void lane?.close();
+  }
+}

@@ -1,0 +1,132 @@
+/** What the store's thread and its shard workers say to each other: plain data, the same over a port or a call. */
+import type { DigestName, Digests } from '../body.ts';
+import type { Extent } from './blob-store.ts';
+import type { StripePlace } from './block.ts';
+
+export type ToWorker = WriteStripe | AbortWrite | ReadStripe | MendStripe | WalkSegment | DriveNews | ForgetSegments | CloseWorker;
+
+/** The next stripe of a body, lying in a stripe buffer that is the worker's until it gives it back. */
+export interface WriteStripe {
+  readonly kind: 'write';
+  readonly writer: number;
+  /** With the first stripe. */
+  readonly begin: BeginWrite | undefined;
+  /** Where the buffer lies. */
+  readonly place: number;
+  /** Body bytes in it: 1 MiB in all but the last. */
+  readonly bytes: number;
+  readonly last: boolean;
+}
+export interface BeginWrite {
+  readonly blob: string;
+  readonly set: number;
+  readonly digests: readonly DigestName[];
+  readonly length: number | undefined;
+}
+export interface AbortWrite {
+  readonly kind: 'abort';
+  readonly writer: number;
+}
+
+/** Bytes [from, from + length) of a stripe are wanted in the buffer at `place`. */
+export interface ReadStripe {
+  readonly kind: 'read';
+  readonly job: number;
+  readonly place: number;
+  readonly stripe: StripePlace;
+  readonly from: number;
+  readonly length: number;
+}
+
+/** The block of `slot` is to be there and intact: checked, and rewritten from the others where it isn't. */
+export interface MendStripe {
+  readonly kind: 'mend';
+  readonly job: number;
+  readonly stripe: StripePlace;
+  readonly slot: number;
+}
+
+/** Up to `stripesMax` stripes that the drives other than `slot` know in a segment, from `offset` on. */
+export interface WalkSegment {
+  readonly kind: 'walk';
+  readonly job: number;
+  readonly set: number;
+  readonly segment: number;
+  readonly offset: number;
+  readonly slot: number;
+  readonly stripesMax: number;
+}
+
+/** A drive's state changed. */
+export interface DriveNews {
+  readonly kind: 'drive';
+  readonly set: number;
+  readonly slot: number;
+  readonly readable: boolean;
+  readonly writable: boolean;
+}
+
+/** Files of these segments are about to be removed. */
+export interface ForgetSegments {
+  readonly kind: 'forget';
+  readonly job: number;
+  readonly set: number;
+  readonly segments: readonly number[];
+}
+
+export interface CloseWorker {
+  readonly kind: 'close';
+  readonly job: number;
+}
+
+export type FromWorker = WriteSealed | WriteFailed | BufferReleased | JobDone | JobFailed | DriveTrouble | SegmentOpened | BlockMended;
+
+export interface WriteSealed {
+  readonly kind: 'sealed';
+  readonly writer: number;
+  readonly extents: readonly Extent[];
+  readonly missed: readonly number[];
+  readonly digests: Digests;
+}
+/** Below write quorum: nothing counts. */
+export interface WriteFailed {
+  readonly kind: 'failed';
+  readonly writer: number;
+  readonly reason: string;
+}
+export interface BufferReleased {
+  readonly kind: 'released';
+  readonly writer: number;
+  readonly place: number;
+}
+/** Answer of read (`value`: where the bytes lie), mend (1: rewritten), walk (`stripes`), forget and close. */
+export interface JobDone {
+  readonly kind: 'done';
+  readonly job: number;
+  readonly value: number;
+  readonly stripes?: readonly StripePlace[];
+}
+export interface JobFailed {
+  readonly kind: 'undone';
+  readonly job: number;
+  readonly reason: string;
+}
+export interface DriveTrouble {
+  readonly kind: 'trouble';
+  readonly set: number;
+  readonly slot: number;
+  readonly code: string;
+  readonly reason: string;
+}
+/** From now on the worker writes to this segment of the set. */
+export interface SegmentOpened {
+  readonly kind: 'segment';
+  readonly set: number;
+  readonly segment: number;
+}
+/** A damaged block that a reader met was rewritten in place. */
+export interface BlockMended {
+  readonly kind: 'mended';
+  readonly stripe: StripePlace;
+  readonly slot: number;
+}

@@ -1,0 +1,47 @@
+/**
+ * Entry of a worker thread: gives a ShardWorker real time and the disks that the module named in the plan opens. Answers are
+ * gathered over one turn of the event loop and posted together.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Disk } from '../../journal/disk.ts';
+import { assert } from '../assert.ts';
+import type { Clock } from '../clock.ts';
+import type { FromWorker, ToWorker } from './shard-messages.ts';
+import { ShardWorker, type WorkerPlan } from './shard-worker.ts';
+
+export interface ThreadData {
+  readonly plan: WorkerPlan;
+  /** URL of a module that exports `nodeDisk(root)`. */
+  readonly diskModule: string;
+}
+
+const clock: Clock = {
+  now: () => Date.now(),
+  after(milliseconds, task) {
+    const timer = setTimeout(task, milliseconds);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+const port = parentPort;
+assert(port !== null, 'this file runs as a worker thread');
+const { plan, diskModule } = workerData as ThreadData;
+const { nodeDisk } = (await import(diskModule)) as { nodeDisk(root: string): Disk };
+
+let answers: FromWorker[] = [];
+const flush = () => {
+  const batch = answers;
+  answers = [];
+  port.postMessage(batch);
+};
+const post = (message: FromWorker) => {
+  if (answers.push(message) === 1) setImmediate(flush);
+};
+
+const disks = plan.sets.map((set) => set.drives.map((drive) => nodeDisk(drive.name)));
+const worker = new ShardWorker({ plan, disks, clock, post });
+port.on('message', (batch: ToWorker[]) => {
+  for (const message of batch) worker.handle(message);
+});
+port.postMessage([]);

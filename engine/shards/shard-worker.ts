@@ -1,0 +1,229 @@
+/**
+ * What runs on a worker thread (or in the store's own, without threads): coding, hashing and the files of segments. Talks by
+ * messages; owns the segments it opens, and the stripe buffers that it was sent, until it gives them back.
+ */
+import type { Disk } from '../../journal/disk.ts';
+import type { Clock } from '../clock.ts';
+import type { StripePlace } from './block.ts';
+import { type ErasureCode, openErasureCode, openKernel } from './erasure-code.ts';
+import type { Kernel, KernelMemory } from './kernel.ts';
+import { type DriveView, SegmentAppender } from './segment-appender.ts';
+import { SegmentFiles } from './segment-files.ts';
+import { walkSegment } from './segment-walker.ts';
+import type { DriveNews, FromWorker, MendStripe, ReadStripe, ToWorker, WalkSegment, WriteStripe } from './shard-messages.ts';
+import { ShardWriter } from './shard-writer.ts';
+import { type ReadableDrive, StripeReader } from './stripe-reader.ts';
+
+/** Damaged blocks waiting to be rewritten; what comes beyond is found again by the next reader. */
+const mendQueueMax = 256;
+
+/** Plain data, so that it can be posted to a thread. */
+export interface WorkerPlan {
+  readonly memory: KernelMemory;
+  /** A stripe buffer that is this worker's alone, for mending. */
+  readonly mendPlace: number;
+  /** 16 hex digits. */
+  readonly deployment: string;
+  readonly dataShards: number;
+  readonly parityShards: number;
+  readonly sets: readonly SetPlan[];
+  /** Segment numbers of this worker: first, first + step, first + 2 * step, ... */
+  readonly segmentStep: number;
+}
+export interface SetPlan {
+  readonly firstSegment: number;
+  /** By slot. */
+  readonly drives: readonly { readonly name: string; readonly readable: boolean; readonly writable: boolean }[];
+}
+
+export interface WorkerParts {
+  readonly plan: WorkerPlan;
+  /** By set and slot. */
+  readonly disks: readonly (readonly Disk[])[];
+  readonly clock: Clock;
+  post(message: FromWorker): void;
+}
+
+type SetDrive = DriveView & ReadableDrive;
+
+interface SetState {
+  readonly drives: readonly SetDrive[];
+  readonly appender: SegmentAppender;
+  readonly reader: StripeReader;
+}
+
+export class ShardWorker {
+  private readonly parts: WorkerParts;
+  private readonly kernel: Kernel;
+  private readonly code: ErasureCode;
+  private readonly memory: Buffer;
+  private readonly deployment: Buffer;
+  private readonly sets: readonly SetState[];
+  private readonly writers = new Map<number, ShardWriter>();
+  private readonly mendQueue = new Map<string, { readonly stripe: StripePlace; readonly slot: number }>();
+  /** Mending is done one block after the other: there is one buffer for it. */
+  private mending: Promise<unknown> = Promise.resolve();
+  /** The block that is being mended. */
+  private underMend = '';
+
+  constructor(parts: WorkerParts) {
+    this.parts = parts;
+    const { plan } = parts;
+    this.kernel = openKernel(plan.memory).kernel;
+    this.code = openErasureCode(plan.dataShards, plan.parityShards, this.kernel);
+    this.memory = Buffer.from(plan.memory.buffer);
+    this.deployment = Buffer.from(plan.deployment.slice(0, 16), 'hex');
+    this.sets = plan.sets.map((set, number) => this.openSet(set, number));
+  }
+
+  handle(message: ToWorker): void {
+    switch (message.kind) {
+      case 'write':
+        this.write(message);
+        return;
+      case 'abort':
+        this.writers.get(message.writer)?.abort();
+        this.writers.delete(message.writer);
+        return;
+      case 'read':
+        this.answer(message.job, this.read(message));
+        return;
+      case 'mend':
+        this.answer(message.job, this.enqueueMend(message));
+        return;
+      case 'walk':
+        return void this.walk(message);
+      case 'drive':
+        this.hear(message);
+        return;
+      case 'forget':
+        this.answer(message.job, this.forget(message.set, message.segments));
+        return;
+      case 'close':
+        this.answer(message.job, this.close());
+        return;
+    }
+  }
+
+  private openSet(plan: SetPlan, set: number): SetState {
+    const drives = plan.drives.map(({ readable, writable }, slot) => {
+      const disk = this.parts.disks[set]![slot]!;
+      return { slot, disk, readable, writable, epoch: 0, files: new SegmentFiles(disk) };
+    });
+    const onTrouble = (slot: number, error: Error) => {
+      const code = (error as NodeJS.ErrnoException).code ?? 'ETIMEDOUT';
+      this.parts.post({ kind: 'trouble', set, slot, code, reason: error.message });
+    };
+    let next = plan.firstSegment;
+    const nextSegment = () => {
+      const segment = next;
+      next += this.parts.plan.segmentStep;
+      this.parts.post({ kind: 'segment', set, segment });
+      return segment;
+    };
+    const { code, memory, deployment } = this;
+    const { clock } = this.parts;
+    const onDamage = (stripe: StripePlace, slot: number) => this.noteDamage(stripe, slot);
+    return {
+      drives,
+      appender: new SegmentAppender({ set, drives, clock, nextSegment, onTrouble }),
+      reader: new StripeReader({ code, memory, deployment, drives, clock, onDamage, onTrouble }),
+    };
+  }
+
+  private write(message: WriteStripe): void {
+    const writer = message.begin === undefined ? this.writers.get(message.writer) : this.startWriter(message.writer, message.begin);
+    if (writer === undefined) {
+      this.parts.post({ kind: 'released', writer: message.writer, place: message.place });
+      return;
+    }
+    writer.take(message.place, message.bytes, message.last);
+  }
+
+  private startWriter(number: number, begin: NonNullable<WriteStripe['begin']>): ShardWriter {
+    const { code, kernel, memory, deployment } = this;
+    const { clock, post } = this.parts;
+    const { appender } = this.sets[begin.set]!;
+    const writer = new ShardWriter(
+      {
+        ...{ code, kernel, memory, deployment, clock, appender },
+        release: (place) => post({ kind: 'released', writer: number, place }),
+        ended: (ending) => {
+          this.writers.delete(number);
+          if (!ending.sealed) return post({ kind: 'failed', writer: number, reason: ending.reason });
+          const { extents, missed, digests } = ending;
+          post({ kind: 'sealed', writer: number, extents, missed, digests });
+        },
+      },
+      begin,
+    );
+    this.writers.set(number, writer);
+    return writer;
+  }
+
+  private async read({ stripe, place, from, length }: ReadStripe): Promise<number> {
+    await this.sets[stripe.set]!.reader.read(stripe, place, from, length);
+    return place + from;
+  }
+
+  private noteDamage(stripe: StripePlace, slot: number): void {
+    const name = blockName(stripe, slot);
+    if (name === this.underMend || this.mendQueue.has(name) || this.mendQueue.size >= mendQueueMax) return;
+    this.mendQueue.set(name, { stripe, slot });
+    this.enqueueMend({ stripe, slot })
+      .then((rewritten) => rewritten === 1 && this.parts.post({ kind: 'mended', stripe, slot }))
+      // The drive or its set isn't fit for it now: the next reader, or the healer, tries again.
+      .catch(() => undefined)
+      .finally(() => this.mendQueue.delete(name));
+  }
+
+  private enqueueMend({ stripe, slot }: Pick<MendStripe, 'stripe' | 'slot'>): Promise<number> {
+    const mended = this.mending.then(async () => {
+      this.underMend = blockName(stripe, slot);
+      const { reader } = this.sets[stripe.set]!;
+      return Number(await reader.mend(stripe, slot, this.parts.plan.mendPlace));
+    });
+    this.mending = mended.catch(() => undefined);
+    return mended;
+  }
+
+  private async walk(message: WalkSegment): Promise<void> {
+    const { drives } = this.sets[message.set]!;
+    const asked = drives.filter((drive) => drive.slot !== message.slot);
+    const { stripes, next } = await walkSegment(asked, message, this.deployment);
+    this.parts.post({ kind: 'done', job: message.job, value: next ?? -1, stripes });
+  }
+
+  private hear({ set, slot, readable, writable }: DriveNews): void {
+    const drive = this.sets[set]!.drives[slot]!;
+    drive.readable = readable;
+    drive.writable = writable;
+    drive.epoch += 1;
+    drive.files.forget();
+  }
+
+  private async forget(set: number, segments: readonly number[]): Promise<number> {
+    for (const segment of segments) for (const drive of this.sets[set]!.drives) drive.files.forget({ set, segment });
+    return segments.length;
+  }
+
+  private async close(): Promise<number> {
+    await this.mending;
+    for (const { appender, drives } of this.sets) {
+      appender.retire();
+      for (const drive of drives) drive.files.forget();
+    }
+    return 0;
+  }
+
+  private answer(job: number, work: Promise<number>): void {
+    work.then(
+      (value) => this.parts.post({ kind: 'done', job, value }),
+      (error: Error) => this.parts.post({ kind: 'undone', job, reason: error.message }),
+    );
+  }
+}
+
+function blockName(stripe: StripePlace, slot: number): string {
+  return `${stripe.set}/${stripe.segment}/${stripe.offset}/${slot}`;
+}
