@@ -68,6 +68,8 @@ export class InboundBody implements Body {
   /** From the transport: that was the last byte. */
   end(): void {
     this.#ended = true;
+    // A paused socket would not notice that the client leaves.
+    this.#resume();
     this.#reader?.resolve(null);
     this.#reader = undefined;
     this.#settle();
@@ -139,3 +141,7 @@ export class InboundBody implements Body {
     this.#flow.resume();
   }
 }
+
+/** Of a request that has none. */
+export const emptyBody = new InboundBody({ pause: () => undefined, resume: () => undefined });
+emptyBody.end();

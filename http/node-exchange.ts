@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Body } from '../engine/body.ts';
 import { Departure } from './departure.ts';
-import { discardBytesMax, InboundBody } from './inbound-body.ts';
+import { discardBytesMax, emptyBody, InboundBody } from './inbound-body.ts';
 import type { Exchange, ResponseHeaders } from './listener.ts';
-import { type HeaderList, plainAddress, type RequestFraming } from './request-framing.ts';
+import { pump } from './pump.ts';
+import { firstValues, type HeaderList, plainAddress, type RequestFraming } from './request-framing.ts';
 import { cleanHeaderValue, isBodyless, isHeaderName } from './response-framing.ts';
 
 /** A client that neither sends what it declared nor takes what it asked for is cut off after so long. */
@@ -36,7 +37,7 @@ export class NodeExchange implements Exchange {
   readonly #departure = new Departure();
   #awaitsContinue: boolean;
   #answered = false;
-  #byName: Map<string, string> | undefined;
+  #byName: ReadonlyMap<string, string> | undefined;
 
   constructor({ request, response, headers, framing, awaitsContinue, report }: NodeRequest) {
     const target = originForm(request.url ?? '/');
@@ -52,7 +53,7 @@ export class NodeExchange implements Exchange {
     this.#response = response;
     this.#awaitsContinue = awaitsContinue;
     this.#report = report;
-    this.#inbound = this.#receive();
+    this.#inbound = framing.contentLength === 0 ? emptyBody : this.#receive();
     this.body = this.#inbound;
     response.once('close', () => this.#departure.leave());
     response.on('error', () => this.#departure.leave());
@@ -67,10 +68,7 @@ export class NodeExchange implements Exchange {
   }
 
   header(name: string): string | undefined {
-    if (this.#byName === undefined) {
-      this.#byName = new Map();
-      for (const [each, value] of this.headers) if (!this.#byName.has(each)) this.#byName.set(each, value);
-    }
+    this.#byName ??= firstValues(this.headers);
     return this.#byName.get(name);
   }
 
@@ -90,26 +88,27 @@ export class NodeExchange implements Exchange {
   }
 
   async stream(status: number, headers: ResponseHeaders, contentLength: number, body: Body): Promise<void> {
-    try {
-      let chunk = await this.#departure.until(body.read());
-      this.#begin();
-      const lingers = this.#writeHead(status, headers, contentLength);
-      let left = contentLength - (chunk?.byteLength ?? 0);
-      while (chunk && left > 0) {
-        if (!(await this.#write(chunk))) return;
-        chunk = await this.#departure.until(body.read());
-        left -= chunk?.byteLength ?? 0;
-      }
-      if (this.#departure.gone) return;
-      if (left !== 0) throw new Error(`a body was ${-left} bytes off the length given for it`);
-      await this.#departure.until(this.#end(chunk ?? undefined, lingers));
-    } catch (trouble) {
-      if (!this.#answered) throw trouble;
-      this.#response.destroy();
-      this.#report(trouble);
-    } finally {
+    if (this.method === 'HEAD' || isBodyless(status)) {
       body.cancel();
+      this.send(status, headers, undefined, contentLength);
+      return;
     }
+    let lingers = false;
+    await pump(body, contentLength, {
+      departure: this.#departure,
+      begin: () => {
+        this.#begin();
+        lingers = this.#writeHead(status, headers, contentLength);
+      },
+      write: async (chunk, isLast) => {
+        await (isLast ? this.#departure.until(this.#end(chunk, lingers)) : this.#write(chunk));
+      },
+      cut: (trouble) => {
+        if (this.#departure.gone) return;
+        this.#response.destroy();
+        this.#report(trouble);
+      },
+    });
   }
 
   /** The handler is done. True if it owed an answer: then a bare 500 was sent. */
@@ -132,10 +131,6 @@ export class NodeExchange implements Exchange {
         socket.setTimeout(stallMilliseconds);
       },
     });
-    if (this.contentLength === 0) {
-      body.end();
-      return body;
-    }
     socket.setTimeout(stallMilliseconds);
     request.on('data', (chunk: Buffer) => body.push(chunk));
     request.on('end', () => {
@@ -178,14 +173,12 @@ export class NodeExchange implements Exchange {
     await new Promise<void>((resolve) => (bytes === undefined ? this.#response.end(resolve) : this.#response.end(bytes, resolve)));
   }
 
-  /** Waits until the bytes are with the operating system, so that their memory may be used again. False: the client has gone. */
-  async #write(chunk: Uint8Array): Promise<boolean> {
+  /** Resolves when the bytes are with the operating system, or the client has gone. */
+  async #write(chunk: Uint8Array): Promise<void> {
     const { socket } = this.#request;
     socket.setTimeout(stallMilliseconds);
-    const written = new Promise<boolean>((resolve) => this.#response.write(chunk, (error) => resolve(!error)));
-    const done = await this.#departure.until(written);
+    await this.#departure.until(new Promise<void>((resolve) => this.#response.write(chunk, () => resolve())));
     socket.setTimeout(0);
-    return done === true && !this.#departure.gone;
   }
 }
 

@@ -4,10 +4,7 @@ import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type ExchangeHandler, exchangesMax, type Listener, type ListenerOptions } from './listener.ts';
 import { NodeExchange } from './node-exchange.ts';
-import { frameRequest } from './request-framing.ts';
-
-/** Bytes of a request line with its headers; beyond it 431. */
-export const headerBytesMax = 16 * 1024;
+import { frameRequest, headerBytesMax } from './request-framing.ts';
 
 /** Longest time for a header block to arrive; 408 after it. */
 const headersMilliseconds = 60_000;

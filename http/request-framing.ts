@@ -4,6 +4,9 @@
  */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 
+/** Bytes of a request line with its headers; beyond it 431, where the transport can tell. */
+export const headerBytesMax = 16 * 1024;
+
 export interface RequestFraming {
   /** Bytes of the body; undefined when it comes in chunks. */
   readonly contentLength: number | undefined;
@@ -44,6 +47,13 @@ export function frameRequest(headers: HeaderList): RequestFraming | string {
   if (hosts !== 1) return 'exactly one Host is needed';
   if (chunked && contentLength !== undefined) return 'Content-Length with Transfer-Encoding';
   return { contentLength: chunked ? undefined : (contentLength ?? 0), expectsContinue, closeRequested };
+}
+
+/** The first value of each name. */
+export function firstValues(headers: HeaderList): ReadonlyMap<string, string> {
+  const values = new Map<string, string>();
+  for (const [name, value] of headers) if (!values.has(name)) values.set(name, value);
+  return values;
 }
 
 /** Up to 15 digits: exact as a number, and far above the largest object. */
