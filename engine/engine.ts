@@ -1,8 +1,28 @@
 /** The door: one method per S3 operation. Refusals come back as Rejection values, trouble is thrown as Fault. */
-import type { Rejection } from './rejection.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { StateStore } from '../snapshots/state-store.ts';
+import { openActorSystem } from './actor/actor-system.ts';
+import { bucketKind } from './bucket/bucket-kind.ts';
+import * as buckets from './bucket-commands.ts';
+import type { Clock, Randomness } from './clock.ts';
+import { copyObject } from './copy-object.ts';
+import { type Door, Gate, type Outcome } from './door.ts';
+import { type EngineOptions, engineOptions } from './engine-options.ts';
+import type { ActorLimits } from './limits.ts';
+import { listObjects } from './list-objects.ts';
+import { listMultipartUploads, listParts } from './list-uploads.ts';
+import { listObjectVersions } from './list-versions.ts';
+import type { Log } from './log.ts';
+import * as multipart from './multipart.ts';
+import { abortMultipartUpload, completeMultipartUpload } from './multipart-end.ts';
+import * as commands from './object-commands.ts';
+import * as queries from './object-queries.ts';
+import type { BlobStore } from './shards/blob-store.ts';
+import { UploadLives } from './upload/life-cycle.ts';
+import { uploadKind } from './upload/upload-kind.ts';
 import type * as v from './vocabulary.ts';
 
-export type Outcome<T> = Promise<T | Rejection>;
+export type { Outcome } from './door.ts';
 
 export interface Engine {
   createBucket(caller: v.Caller, command: v.CreateBucket): Outcome<v.BucketInfo>;
@@ -37,4 +57,93 @@ export interface Engine {
 
   /** Waits for what is under way, then closes actors, journal, state store and drives. */
   close(): Promise<void>;
+}
+
+/** What an engine stands on. All of it is the engine's from here on: `close` closes it. */
+export interface EngineParts {
+  /** Opened with `headOf(store, ...)`. */
+  readonly journal: Journal;
+  readonly store: StateStore;
+  readonly blobs: BlobStore;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly log: Log;
+  readonly options?: Partial<EngineOptions>;
+  readonly actorLimits?: Partial<ActorLimits>;
+}
+
+/**
+ * Replays what the state store lacks of the journal, then serves.
+ * @throws what `openActorSystem` throws.
+ */
+export async function openEngine(parts: EngineParts): Promise<Engine> {
+  const { journal, store, blobs, clock, randomness, log, actorLimits } = parts;
+  const options = { ...engineOptions, ...parts.options };
+  const kind = uploadKind(options.partBytesMin);
+  const limits = actorLimits ?? {};
+  const actors = await openActorSystem({ journal, store, kinds: [bucketKind, kind], clock, log, limits });
+  const door: Door = { actors, rows: actors.rows, blobs, randomness, options, uploadKind: kind, uploads: new UploadLives() };
+  const gate = new Gate(options.commandsInFlightMax);
+  return {
+    ...bucketMethods(door, gate),
+    ...objectMethods(door, gate),
+    ...multipartMethods(door, gate),
+    async close() {
+      await gate.close();
+      await actors.close();
+      await journal.close();
+      await store.close();
+      await blobs.close();
+    },
+  };
+}
+
+type BucketMethod = 'createBucket' | 'headBucket' | 'deleteBucket' | 'listBuckets' | 'putBucketVersioning' | 'putBucketTagging';
+
+function bucketMethods(door: Door, gate: Gate): Pick<Engine, BucketMethod> {
+  const creations: buckets.Creations = new Map();
+  return {
+    createBucket: (caller, command) => gate.pass(() => buckets.createBucket(door, caller, command, creations)),
+    headBucket: (_caller, bucket) => buckets.headBucket(door, bucket),
+    deleteBucket: (caller, bucket) => gate.pass(() => buckets.deleteBucket(door, caller, bucket)),
+    listBuckets: (caller, query) => buckets.listBuckets(door, caller, query),
+    putBucketVersioning: (caller, bucket, versioning) => gate.pass(() => buckets.putBucketVersioning(door, caller, bucket, versioning)),
+    putBucketTagging: (caller, bucket, tags) => gate.pass(() => buckets.putBucketTagging(door, caller, bucket, tags)),
+  };
+}
+
+type MultipartMethod =
+  | 'createMultipartUpload'
+  | 'uploadPart'
+  | 'uploadPartCopy'
+  | 'completeMultipartUpload'
+  | 'abortMultipartUpload'
+  | 'listParts'
+  | 'listMultipartUploads';
+
+function objectMethods(door: Door, gate: Gate): Omit<Engine, BucketMethod | MultipartMethod | 'close'> {
+  return {
+    putObject: (caller, command) => gate.passWith(command.body, () => commands.putObject(door, caller, command)),
+    getObject: (_caller, query) => queries.getObject(door, query),
+    headObject: (_caller, query) => queries.headObject(door, query),
+    deleteObject: (caller, command) => gate.pass(() => commands.deleteObject(door, caller, command)),
+    copyObject: (caller, command) => gate.pass(() => copyObject(door, caller, command)),
+    getObjectAttributes: (_caller, query) => queries.getObjectAttributes(door, query),
+    getObjectTagging: (_caller, target) => queries.getObjectTagging(door, target),
+    putObjectTagging: (caller, target, tags) => gate.pass(() => commands.putObjectTagging(door, caller, target, tags)),
+    listObjects: (_caller, query) => listObjects(door, query),
+    listObjectVersions: (_caller, query) => listObjectVersions(door, query),
+  };
+}
+
+function multipartMethods(door: Door, gate: Gate): Pick<Engine, MultipartMethod> {
+  return {
+    createMultipartUpload: (caller, command) => gate.pass(() => multipart.createMultipartUpload(door, caller, command)),
+    uploadPart: (caller, command) => gate.passWith(command.body, () => multipart.uploadPart(door, caller, command)),
+    uploadPartCopy: (caller, command) => gate.pass(() => multipart.uploadPartCopy(door, caller, command)),
+    completeMultipartUpload: (caller, command) => gate.pass(() => completeMultipartUpload(door, caller, command)),
+    abortMultipartUpload: (caller, target) => gate.pass(() => abortMultipartUpload(door, caller, target)),
+    listParts: (_caller, query) => listParts(door, query),
+    listMultipartUploads: (_caller, query) => listMultipartUploads(door, query),
+  };
 }

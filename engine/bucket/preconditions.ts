@@ -1,0 +1,64 @@
+/** Conditions of reads (RFC 9110, section 13.2.2), copies, writes and deletes. Each answers with the rejection or undefined. */
+import { type Rejection, reject } from '../rejection.ts';
+import type { DeleteConditions, ReadConditions, WriteConditions } from '../vocabulary.ts';
+import type { Version } from './version.ts';
+
+export function refuseRead(version: Version, conditions: ReadConditions, headers: Readonly<Record<string, string>>): Rejection | undefined {
+  const failed = failedCondition(version, conditions);
+  if (failed === undefined) return undefined;
+  if (failed === 'If-Match' || failed === 'If-Unmodified-Since') return reject('PreconditionFailed', { Condition: failed });
+  const validators = { 'header:ETag': `"${version.etag}"`, 'header:Last-Modified': new Date(version.lastModified).toUTCString() };
+  return reject('NotModified', { ...validators, ...headers });
+}
+
+/** The source of a copy: whatever fails is a precondition failed. */
+export function refuseCopy(source: Version, conditions: ReadConditions): Rejection | undefined {
+  const failed = failedCondition(source, conditions);
+  return failed === undefined ? undefined : reject('PreconditionFailed', { Condition: `x-amz-copy-source-${failed.toLowerCase()}` });
+}
+
+type ReadCondition = 'If-Match' | 'If-Unmodified-Since' | 'If-None-Match' | 'If-Modified-Since';
+
+function failedCondition(version: Version, conditions: ReadConditions): ReadCondition | undefined {
+  const { ifMatch, ifNoneMatch, ifModifiedSince, ifUnmodifiedSince } = conditions;
+  if (ifMatch !== undefined) {
+    if (!matches(ifMatch, version.etag)) return 'If-Match';
+  } else if (ifUnmodifiedSince !== undefined && inSeconds(version.lastModified) > inSeconds(ifUnmodifiedSince)) {
+    return 'If-Unmodified-Since';
+  }
+  if (ifNoneMatch !== undefined) {
+    if (matches(ifNoneMatch, version.etag)) return 'If-None-Match';
+  } else if (ifModifiedSince !== undefined && inSeconds(version.lastModified) <= inSeconds(ifModifiedSince)) {
+    return 'If-Modified-Since';
+  }
+  return undefined;
+}
+
+/** `current` is undefined where there is no object or its current version is a delete marker. */
+export function refuseWrite(current: Version | undefined, key: string, conditions: WriteConditions): Rejection | undefined {
+  if (conditions.ifNoneMatch === '*' && current !== undefined) return reject('PreconditionFailed', { Condition: 'If-None-Match' });
+  if (conditions.ifMatch === undefined) return undefined;
+  if (current === undefined) return reject('NoSuchKey', { Key: key });
+  return matches([conditions.ifMatch], current.etag) ? undefined : reject('PreconditionFailed', { Condition: 'If-Match' });
+}
+
+/** Only If-Match needs an object to be there; size and time hold for one that isn't. */
+export function refuseDelete(target: Version | undefined, key: string, conditions: DeleteConditions): Rejection | undefined {
+  if (target === undefined) return conditions.ifMatch === undefined ? undefined : reject('NoSuchKey', { Key: key });
+  const { ifMatch, ifMatchLastModified, ifMatchSize } = conditions;
+  if (ifMatch !== undefined && !matches([ifMatch], target.etag)) return reject('PreconditionFailed', { Condition: 'If-Match' });
+  if (ifMatchLastModified !== undefined && inSeconds(ifMatchLastModified) !== inSeconds(target.lastModified)) {
+    return reject('PreconditionFailed', { Condition: 'x-amz-if-match-last-modified-time' });
+  }
+  if (ifMatchSize !== undefined && ifMatchSize !== target.size) return reject('PreconditionFailed', { Condition: 'x-amz-if-match-size' });
+  return undefined;
+}
+
+function matches(tags: readonly string[], etag: string): boolean {
+  return tags.some((tag) => tag === '*' || tag === etag);
+}
+
+/** HTTP dates know whole seconds. */
+function inSeconds(milliseconds: number): number {
+  return Math.floor(milliseconds / 1000);
+}

@@ -1,0 +1,35 @@
+import type { RowChange } from '../../snapshots/state-store.ts';
+import type { ActorKind, RowView } from '../actor/decider.ts';
+import { blobRow, holdBlobs, partReferrer, releaseBlobs } from '../bucket/blob-rows.ts';
+import { pack } from '../bucket/codec.ts';
+import { partKey, tables } from '../bucket/row-keys.ts';
+import { decodeEvent, encodeEvent, packPart } from './codec.ts';
+import { decideWith, type UploadState } from './decide.ts';
+import type { UploadCommand, UploadEvent, UploadReply } from './parts.ts';
+import { findPart, findUpload, partRowsMax, partsAfter } from './queries.ts';
+
+export type UploadKind = ActorKind<UploadCommand, UploadState, UploadEvent, UploadReply>;
+
+/** One actor an upload, named by its id. `partBytesMin`: of every part but the last. */
+export function uploadKind(partBytesMin: number): UploadKind {
+  return { name: 'upload', consult, decide: decideWith(partBytesMin), rowsOf, encode: encodeEvent, decode: decodeEvent };
+}
+
+function consult(uploadId: string, command: UploadCommand, rows: RowView): UploadState | Promise<UploadState> {
+  const upload = findUpload(rows, command);
+  if (upload === undefined) return { upload };
+  if (command.type === 'UploadPart') return { upload, part: findPart(rows, uploadId, command.part.partNumber) };
+  return partsAfter(rows, uploadId, 0, partRowsMax).then((parts) => ({ upload, parts }));
+}
+
+function rowsOf(event: UploadEvent): RowChange[] {
+  const { uploadId, part, blobs, replaced } = event;
+  const referrer = partReferrer(uploadId, part.partNumber);
+  const held = part.refs.map((ref) => ref.blob);
+  return [
+    ...releaseBlobs(replaced, referrer, part.lastModified),
+    ...blobs.map(blobRow),
+    ...holdBlobs(held, referrer),
+    { table: tables.parts, key: partKey(uploadId, part.partNumber), value: pack(packPart(part)) },
+  ];
+}
