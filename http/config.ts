@@ -17,7 +17,18 @@ export type JournalChoice =
   | { readonly kind: 'embedded' }
   /** A nats-server found on PATH, started and watched by us. */
   | { readonly kind: 'supervised' }
-  | { readonly kind: 'nats'; readonly url: string };
+  | NatsJournal;
+
+/** A NATS server, or cluster, of somebody's own. */
+export interface NatsJournal {
+  readonly kind: 'nats';
+  /** One or several by comma. */
+  readonly url: string;
+  readonly credentialsFile: string | undefined;
+  /** URL with a user of the system account, or monitoring ports: either tells whether the server syncs what it acknowledges. */
+  readonly systemUrl: string | undefined;
+  readonly monitoringUrls: readonly string[] | undefined;
+}
 
 export interface ServerConfig {
   /** Directories, absolute, each once, in the order given: the place in this list is the drive's slot on a fresh deployment. */
@@ -37,6 +48,8 @@ export interface ServerConfig {
   readonly journal: JournalChoice;
   /** Serve although the NATS server may lose acknowledged records in a power cut. */
   readonly journalUnsafe: boolean;
+  /** Where programs are looked for: PATH. */
+  readonly searchPath: string;
   /** Worker threads for hashing, coding and drive I/O; 0: all in the main thread. */
   readonly threads: number;
   /** Bodies up to this many bytes ride in the journal record. */
@@ -75,6 +88,9 @@ export const settings: readonly Setting[] = [
   { name: 'tls-cert', value: 'file', about: 'certificate chain, PEM' },
   { name: 'tls-key', value: 'file', about: 'private key, PEM' },
   { name: 'journal', value: 'kind', about: 'embedded, nats (starts nats-server from PATH) or a nats:// URL', fallback: 'embedded' },
+  { name: 'journal-credentials', value: 'file', about: 'NATS .creds file, in place of credentials in the URL' },
+  { name: 'journal-system', value: 'url', about: 'nats:// URL with a user of the system account, to verify how the server syncs' },
+  { name: 'journal-monitor', value: 'urls', about: 'or monitoring ports, http://host:8222 for each server, to verify it by' },
   { name: 'journal-unsafe', value: undefined, about: 'accept a NATS server that acknowledges before its data is on the medium' },
   { name: 'threads', value: 'count', about: 'worker threads for hashing, coding and drives; 0: none (default: by processors, 4 at most)' },
   { name: 'inline-limit', value: 'bytes', about: 'objects up to this size are stored in the journal', fallback: '8192' },
@@ -118,8 +134,9 @@ export function readServerConfig(flags: Flags, environment: NodeJS.ProcessEnv = 
     region: parseName(text('region'), /^[a-z0-9]+(-[a-z0-9]+)*$/, 'a region name'),
     domain: domain && parseName(domain, /^[a-z0-9-]+(\.[a-z0-9-]+)*$/, 'a domain name in lower case'),
     tls: parseTls(optional('tls-cert'), optional('tls-key')),
-    journal: parseJournal(text('journal')),
+    journal: parseJournal(text('journal'), optional),
     journalUnsafe: parseSwitch(optional('journal-unsafe')),
+    searchPath: environment.PATH ?? '',
     threads: threads ? parseInteger(threads, 0, threadsCeiling) : Math.min(4, availableParallelism()),
     inlineBytesMax: parseInteger(text('inline-limit'), 0, inlineBytesCeiling),
     requestsMax: parseInteger(text('max-requests'), 1, requestsCeiling),
@@ -232,11 +249,29 @@ function parseTls(cert: Given | undefined, key: Given | undefined): ServerConfig
   return { certFile: resolve(cert.value), keyFile: resolve(key.value) };
 }
 
-function parseJournal(given: Given): JournalChoice {
+function parseJournal(given: Given, optional: (name: string) => Given | undefined): JournalChoice {
   if (given.value === 'embedded') return { kind: 'embedded' };
   if (given.value === 'nats') return { kind: 'supervised' };
-  if (/^(nats|tls):\/\/[^/\s]+\/?$/.test(given.value)) return { kind: 'nats', url: given.value };
-  return refuse(given, 'embedded, nats or a URL such as nats://127.0.0.1:4222');
+  const credentials = optional('journal-credentials');
+  return {
+    kind: 'nats',
+    url: parseUrls(given, ['nats:', 'tls:'], 'embedded, nats or a URL such as nats://127.0.0.1:4222').join(','),
+    credentialsFile: credentials && resolve(credentials.value),
+    systemUrl: optionalUrls(optional('journal-system'), ['nats:', 'tls:'])?.join(','),
+    monitoringUrls: optionalUrls(optional('journal-monitor'), ['http:', 'https:']),
+  };
+}
+
+function optionalUrls(given: Given | undefined, protocols: readonly string[]): string[] | undefined {
+  return given && parseUrls(given, protocols, `a URL that begins with ${protocols.join('// or ')}//`);
+}
+
+function parseUrls(given: Given, protocols: readonly string[], must: string): string[] {
+  const urls = given.value.split(',').map((url) => url.trim());
+  const fit = urls.every((url) => URL.canParse(url) && protocols.includes(new URL(url).protocol) && new URL(url).hostname !== '');
+  // The value may hold a password: it is not repeated.
+  if (!fit) throw new StartRefused(`${given.from} must be ${must}`);
+  return urls;
 }
 
 const drivesMax = 256;

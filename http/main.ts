@@ -1,0 +1,108 @@
+#!/usr/bin/env node
+/** The command line. `liteio server` serves until SIGTERM or SIGINT; a start that is refused says why in one line and exits 2. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, Option } from 'commander';
+import pino from 'pino';
+import { describeTransports } from './choose-listener.ts';
+import { type Flags, readServerConfig, type ServerConfig, StartRefused, settings, variableOf } from './config.ts';
+import { type RunningServer, serve } from './serve.ts';
+
+const exitRefused = 2;
+const exitFailed = 1;
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+
+await main(process.argv).catch((error: unknown) => {
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : exitRefused);
+  if (error instanceof StartRefused) {
+    process.stderr.write(`liteio: ${error.message}\n`);
+    process.exit(exitRefused);
+  }
+  process.stderr.write(`liteio: ${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exit(exitFailed);
+});
+
+async function main(args: readonly string[]): Promise<void> {
+  const program = new Command('liteio').description('An S3-compatible object store').version(version, '-V, --version');
+  configure(program);
+  const server = configure(program.command('server')).description('serve S3 from directories on this machine');
+  for (const setting of settings) server.addOption(optionOf(setting));
+  server.option('--config <file>', 'JSON file of settings by flag name; flags and variables win over it [LITEIO_CONFIG]');
+  server.action(() => runServer(readServerConfig(flagsOf(server))));
+  configure(program.command('version'))
+    .description('show the version, the runtime and the HTTP transport that loads')
+    .action(() => showVersion());
+  await program.parseAsync([...args]);
+}
+
+/** Refusals of the command line are one line, and thrown instead of an exit in the middle. */
+function configure(command: Command): Command {
+  return command
+    .exitOverride()
+    .allowExcessArguments(false)
+    .configureOutput({
+      outputError: (text, write) =>
+        write(
+          `liteio: ${text
+            .replace(/^error: /, '')
+            .trim()
+            .replaceAll('\n', ' ')}\n`,
+        ),
+    });
+}
+
+function optionOf({ name, value, about, fallback, many }: (typeof settings)[number]): Option {
+  const byDefault = fallback === undefined ? '' : ` (default: ${fallback})`;
+  const option = new Option(value === undefined ? `--${name}` : `--${name} <${value}>`, `${about}${byDefault} [${variableOf(name)}]`);
+  return many ? option.argParser((next: string, earlier: string[] | undefined) => [...(earlier ?? []), next]) : option;
+}
+
+/** What was given on the command line, by setting name. */
+function flagsOf(command: Command): Flags {
+  const values = command.opts<Record<string, string | string[] | boolean>>();
+  return Object.fromEntries(command.options.map((option) => [option.long?.slice(2) ?? '', values[option.attributeName()]]));
+}
+
+async function showVersion(): Promise<void> {
+  const lines = [`liteio ${version}`, `node ${process.version} ${process.platform} ${process.arch}`, ...(await describeTransports())];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+async function runServer(config: ServerConfig): Promise<void> {
+  const log = pino({ level: config.logLevel, base: undefined }, pino.destination({ dest: 2, sync: true }));
+  const dieOf = (kind: string) => (error: unknown) => {
+    log.fatal({ err: error }, kind);
+    process.exit(exitFailed);
+  };
+  process.on('uncaughtException', dieOf('uncaught exception'));
+  process.on('unhandledRejection', dieOf('unhandled rejection'));
+  const server = await serve(config, log);
+  process.stdout.write(banner(config, server));
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    // Whoever asks twice doesn't want to wait: nothing acknowledged is lost by it.
+    if (stopping) process.exit(exitFailed);
+    stopping = true;
+    log.info({ signal }, 'stopping');
+    server.close().then(() => process.exit(0), dieOf('stopping failed'));
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+/** What a person wants to know at the start; programs read the `endpoint` line. */
+function banner(config: ServerConfig, server: RunningServer): string {
+  const { endpoint } = server;
+  const lines = [
+    `liteio ${version}`,
+    `  endpoint    ${endpoint}`,
+    `  region      ${config.region}`,
+    ...server.summary.map(([name, value]) => `  ${name.padEnd(11)} ${value}`),
+    ...server.limits.map((limit) => `  limit       ${limit}`),
+    `  try         AWS_ACCESS_KEY_ID=${config.accessKey} AWS_SECRET_ACCESS_KEY=${config.defaultCredentials ? config.secretKey : '...'} aws --endpoint-url ${endpoint} s3 ls`,
+    ...(config.defaultCredentials
+      ? ['  warning     the default credentials are in use: set LITEIO_ACCESS_KEY and LITEIO_SECRET_KEY before you store anything of value']
+      : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,353 @@
+/** The composition root: opens the house from the ground up, wires its parts to each other and takes it down in reverse. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import type { Logger } from 'pino';
+import { replay } from '../engine/actor/recovery.ts';
+import { headOf } from '../engine/actor/stream-heads.ts';
+import { bucketKind } from '../engine/bucket/bucket-kind.ts';
+import { type Engine, openEngine } from '../engine/engine.ts';
+import { engineOptions } from '../engine/engine-options.ts';
+import type { Log } from '../engine/log.ts';
+import type { Drive } from '../engine/shards/drive.ts';
+import { markDirectory } from '../engine/shards/drive-format.ts';
+import { openBlobStore } from '../engine/shards/open-blob-store.ts';
+import { type Drives, openDrives } from '../engine/shards/open-drives.ts';
+import { uploadKind } from '../engine/upload/upload-kind.ts';
+import { type EmbeddedJournal, type MirrorReport, openEmbeddedJournal } from '../journal/embedded-journal.ts';
+import { openJetStreamJournal } from '../journal/jetstream-journal.ts';
+import type { HeadOf, Journal } from '../journal/journal.ts';
+import { superviseNatsServer } from '../journal/nats-server.ts';
+import { nodeDisk } from '../journal/node-disk.ts';
+import { openClassicStore, removeClassicStore } from '../snapshots/classic-store.ts';
+import { openStandbyStore, type StandbyStore, type StoreDrive } from '../snapshots/standby-store.ts';
+import { StateStoreUnavailable } from '../snapshots/state-store.ts';
+import { rootCredentials } from './auth/credentials.ts';
+import { openListener } from './choose-listener.ts';
+import { type ServerConfig, StartRefused } from './config.ts';
+import { createHandler } from './handle.ts';
+import type { ExchangeHandler, Listener } from './listener.ts';
+import { operations } from './operations.ts';
+import { systemClock } from './system-clock.ts';
+import { isProcessAlive, thisProcess } from './system-process.ts';
+import { systemRandomness } from './system-randomness.ts';
+
+/** The one account there is: it owns every bucket. */
+const rootAccount = '000000000000';
+/** What a stop waits for requests under way. */
+const drainMilliseconds = 10_000;
+const kinds = [bucketKind, uploadKind(engineOptions.partBytesMin)];
+/** Drives that may hold the state store: the one in use, the standby, a spare. */
+const statePlacesMax = 3;
+const stateDirectory = `${markDirectory}/state`;
+const natsDirectory = `${markDirectory}/nats`;
+
+export interface RunningServer {
+  readonly endpoint: string;
+  /** What people should know of how it runs: names and values. */
+  readonly summary: readonly (readonly [name: string, value: string])[];
+  /** What it can't do, a sentence each. */
+  readonly limits: readonly string[];
+  /** Drains, then closes everything. */
+  close(): Promise<void>;
+}
+
+/** What was opened, to be closed in reverse. */
+type Closers = (() => Promise<void>)[];
+
+/** @throws StartRefused nothing was changed that was not there before, but for drives of a new deployment that came through. */
+export async function serve(config: ServerConfig, logger: Logger): Promise<RunningServer> {
+  const closers: Closers = [];
+  try {
+    return await open(config, logger, closers);
+  } catch (error) {
+    await closeAll(closers).catch((closing: unknown) => logger.warn({ err: closing }, 'closing after a failed start'));
+    throw refusalOf(error);
+  }
+}
+
+async function open(config: ServerConfig, logger: Logger, closers: Closers): Promise<RunningServer> {
+  checkTls(config);
+  // The port comes first: a start that can't have it must not touch a drive.
+  let handler: ExchangeHandler = async (exchange) => exchange.send(503, [['Retry-After', '1']]);
+  const listener = await bind(config, (exchange) => handler(exchange));
+  const closeListener = once(() => listener.close(drainMilliseconds));
+  closers.push(closeListener);
+  const { engine, summary } = await openHouse(config, logOf(logger), closers);
+  handler = createHandler({
+    engine,
+    operations,
+    credentials: rootCredentials(config.accessKey, config.secretKey, rootAccount),
+    clock: systemClock,
+    randomness: systemRandomness,
+    log: logger,
+    region: config.region,
+    domains: config.domain === undefined ? [] : [config.domain],
+    requestsMax: config.requestsMax,
+  });
+  return {
+    endpoint: endpointOf(config, listener.port),
+    summary: [...summary, ['transport', listener.transport]],
+    limits: listener.limits,
+    close: async () => {
+      // What was opened first also goes first here: requests under way need the rest of the house.
+      await closeListener();
+      await closeAll(closers);
+    },
+  };
+}
+
+interface House {
+  readonly engine: Engine;
+  readonly summary: RunningServer['summary'];
+}
+
+/** Everything below HTTP: drives, bytes on them, state store, journal, engine. */
+async function openHouse(config: ServerConfig, log: Log, closers: Closers): Promise<House> {
+  const drives = await openAllDrives(config, log, closers);
+  // Below the engine: a nats-server. Handed to it: it closes these itself, once it is there.
+  const below: Closers = [];
+  const handed: Closers = [];
+  closers.push(() => closeAll(below));
+  closers.push(() => closeAll(handed));
+  const blobs = await openBlobStore({
+    drives,
+    threads: config.threads,
+    diskModule: new URL('../journal/node-disk.js', import.meta.url).href,
+    clock: systemClock,
+    randomness: systemRandomness,
+  });
+  handed.push(() => blobs.close());
+  let journal: Journal | undefined;
+  const store = await openStandbyStore({
+    drives: await stateDrives(drives),
+    catchUp: (behind) => {
+      if (journal === undefined) throw new StateStoreUnavailable('the journal is not open yet');
+      return replay({ journal, store: behind, kinds, log });
+    },
+    log,
+  });
+  handed.push(() => store.close());
+  const opened = await openJournal(config, drives, { headOf: (stream) => headOf(store, stream), log, below });
+  journal = opened.journal;
+  handed.push(() => opened.journal.close());
+  refuseForeignJournal(journal, store);
+  const engine = await openEngine({
+    journal,
+    store,
+    blobs,
+    clock: systemClock,
+    randomness: systemRandomness,
+    log,
+    options: { inlineBytesMax: config.inlineBytesMax },
+  });
+  handed.length = 0;
+  closers.push(() => engine.close());
+  const unwatch = watchDrives({ drives, store, mirrors: opened.mirrors, log });
+  closers.push(async () => unwatch());
+  const state = [store.places.primary, store.places.standby].filter((place) => place !== undefined);
+  return {
+    engine,
+    summary: [
+      ['drives', describeDrives(drives)],
+      ['journal', opened.description],
+      ['state', state.join(', standby ')],
+    ],
+  };
+}
+
+async function openAllDrives(config: ServerConfig, log: Log, closers: Closers): Promise<Drives> {
+  const drives = await openDrives({
+    disks: config.drives.map((root) => nodeDisk(root)),
+    parity: config.parity,
+    holder: thisProcess(),
+    isAlive: isProcessAlive,
+    clock: systemClock,
+    randomness: systemRandomness,
+  });
+  if ('refused' in drives) throw new StartRefused(drives.refused);
+  closers.push(() => drives.close());
+  for (const notice of drives.notices) log('warn', notice);
+  return drives;
+}
+
+/** Where the state store may lie: drives of the first set, those that have one already first. More than one only where drives may fail. */
+async function stateDrives(drives: Drives): Promise<StoreDrive[]> {
+  const readable = (drives.sets[0] ?? []).filter((drive) => drive.readable);
+  const used = await Promise.all(readable.map((drive) => drive.disk.exists(stateDirectory).catch(() => false)));
+  const byUse = [...readable.filter((_, at) => used[at]), ...readable.filter((_, at) => !used[at])];
+  return byUse.slice(0, Math.min(statePlacesMax, drives.layout.parityShards + 1)).map((drive) => {
+    const directory = join(drive.disk.name, stateDirectory);
+    return {
+      name: drive.disk.name,
+      open: async () => {
+        // Opening makes directories: on a drive that was taken away it would make the drive's own.
+        if (!drive.readable || !(await drive.disk.exists(markDirectory))) throw new StateStoreUnavailable(`${drive.disk.name} is away`);
+        return openClassicStore(directory);
+      },
+      remove: () => removeClassicStore(directory),
+    };
+  });
+}
+
+interface OpenedJournal {
+  readonly journal: Journal;
+  /** The embedded journal has copies on drives, which come and go. */
+  readonly mirrors: EmbeddedJournal | undefined;
+  readonly description: string;
+}
+
+interface JournalNeeds {
+  readonly headOf: HeadOf;
+  readonly log: Log;
+  readonly below: Closers;
+}
+
+async function openJournal(config: ServerConfig, drives: Drives, { headOf, log, below }: JournalNeeds): Promise<OpenedJournal> {
+  const choice = config.journal;
+  const first = drives.sets[0] ?? [];
+  if (choice.kind === 'embedded') {
+    const disks = first.slice(0, 2 * drives.layout.parityShards + 1).map((drive) => drive.disk);
+    const report = ({ disk, what, reason }: MirrorReport): void =>
+      log(what === 'detached' ? 'warn' : 'info', `journal mirror ${what}`, { drive: disk, reason });
+    const journal = await openEmbeddedJournal({ disks, headOf, report });
+    return { journal, mirrors: journal, description: `embedded, on ${disks.length} drive${disks.length === 1 ? '' : 's'}` };
+  }
+  const jetStream = { deployment: drives.deployment, headOf, clock: systemClock, allowUnsafe: config.journalUnsafe, log };
+  if (choice.kind === 'nats') {
+    const { url, credentialsFile, systemUrl, monitoringUrls } = choice;
+    const credentials = credentialsFile === undefined ? undefined : readGivenFile(credentialsFile, 'NATS credentials');
+    const journal = await openJetStreamJournal({
+      ...jetStream,
+      url,
+      ...(credentials && { credentials }),
+      ...(systemUrl !== undefined && { systemUrl }),
+      ...(monitoringUrls && { monitoringUrls }),
+    });
+    return { journal, mirrors: undefined, description: `JetStream at ${url.replaceAll(/\/\/[^@,]*@/g, '//')}` };
+  }
+  // Always the same drive: an empty store on another one would be another journal.
+  const home = first[0];
+  if (home === undefined || !home.writable) throw new StartRefused(`the journal of nats-server lies on ${home?.disk.name}, which is away`);
+  const server = await superviseNatsServer({
+    storeDirectory: join(home.disk.name, natsDirectory),
+    path: config.searchPath,
+    password: systemRandomness.bytes(24).toString('hex'),
+    clock: systemClock,
+    log,
+  });
+  below.push(() => server.stop());
+  const journal = await openJetStreamJournal({ ...jetStream, url: server.url, systemUrl: server.systemUrl });
+  return { journal, mirrors: undefined, description: `JetStream, nats-server ${server.version} on ${home.disk.name} alone` };
+}
+
+/** Rows that no record led to: somebody chose another journal than the one this deployment was written with. */
+function refuseForeignJournal(journal: Journal, store: StandbyStore): void {
+  if (store.position <= journal.lastSequence) return;
+  throw new StartRefused(
+    `the state store is at record ${store.position} and this journal ends at ${journal.lastSequence}: start with the --journal this deployment was written with`,
+  );
+}
+
+interface Followers {
+  readonly drives: Drives;
+  readonly store: StandbyStore;
+  readonly mirrors: EmbeddedJournal | undefined;
+  readonly log: Log;
+}
+
+/** Tells journal and state store of drives that come and go; the returned function ends it. */
+function watchDrives({ drives, store, mirrors, log }: Followers): () => void {
+  const ends = drives.sets.flat().map((drive) => {
+    let there = drive.readable;
+    return drive.onChange(() => {
+      const { name } = drive.disk;
+      log(drive.readable ? 'info' : 'warn', `drive ${drive.state}`, {
+        drive: name,
+        ...(drive.reason !== undefined && { reason: drive.reason }),
+      });
+      if (drive.readable === there) return;
+      there = drive.readable;
+      if (there) mirrors?.mirrorReturned(name, drive.disk);
+      else mirrors?.mirrorLost(name);
+      (there ? store.driveReturned(name) : store.driveLost(name)).catch((error: Error) =>
+        log('error', 'the state store did not follow its drive', { drive: name, error: error.message }),
+      );
+    });
+  });
+  return () => {
+    for (const end of ends) end();
+  };
+}
+
+function describeDrives({ sets, layout }: Drives): string {
+  const { dataShards, parityShards } = layout;
+  const away = sets.flat().filter((drive: Drive) => !drive.readable).length;
+  const count = sets.flat().length;
+  const shape = sets.length === 1 ? '' : `in ${sets.length} sets, `;
+  const loss = parityShards === 0 ? 'none may fail' : `${parityShards}${sets.length === 1 ? '' : ' of each set'} may fail`;
+  return `${count}, ${shape}${dataShards}+${parityShards}: ${loss}${away === 0 ? '' : `; ${away} offline`}`;
+}
+
+async function bind(config: ServerConfig, handler: ExchangeHandler): Promise<Listener> {
+  const { host, port, tls, transport } = config;
+  try {
+    return await openListener(transport, { host, port, tls }, handler);
+  } catch (error) {
+    throw new StartRefused(`cannot listen on ${host}:${port}: ${(error as Error).message}`);
+  }
+}
+
+function checkTls({ tls }: ServerConfig): void {
+  if (tls === undefined) return;
+  const cert = readGivenFile(tls.certFile, 'certificate');
+  const key = readGivenFile(tls.keyFile, 'private key');
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    throw new StartRefused(`the certificate ${tls.certFile} and the key ${tls.keyFile} don't make a pair: ${(error as Error).message}`);
+  }
+}
+
+function readGivenFile(path: string, what: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new StartRefused(`cannot read the ${what}: ${(error as Error).message}`);
+  }
+}
+
+function endpointOf({ host, tls }: ServerConfig, port: number): string {
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `${tls ? 'https' : 'http'}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+}
+
+function logOf(logger: Logger): Log {
+  return (level, message, facts) => logger[level](facts ?? {}, message);
+}
+
+function once(task: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => (done ??= task());
+}
+
+/** In reverse; what fails to close does not keep the rest open. */
+async function closeAll(closers: Closers): Promise<void> {
+  const failures: unknown[] = [];
+  for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
+}
+
+const refusals: ReadonlySet<string> = new Set([
+  'JetStreamRefused',
+  'JournalCorrupt',
+  'JournalUnavailable',
+  'StateStoreLocked',
+  'StateStoreUnavailable',
+]);
+
+/** Trouble with a known name is the owner's to mend and told in a line; the rest is ours. */
+function refusalOf(error: unknown): unknown {
+  if (error instanceof Error && refusals.has(error.name)) return new StartRefused(error.message, { cause: error });
+  return error;
+}

@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs';
+
+/** A process as a lock names it. Process ids come again: `mark` tells this one from the next with the same id. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  readonly mark: string;
+}
+
+/** This process. */
+export function thisProcess(): ProcessIdentity {
+  return { pid: process.pid, mark: markOf(process.pid) ?? '' };
+}
+
+/** That very process still runs. Sees the processes of this machine, or of this container, alone. */
+export function isProcessAlive({ pid, mark }: ProcessIdentity): boolean {
+  if (mark === '') return answersSignals(pid);
+  return markOf(pid) === mark;
+}
+
+/** Boot and start time as Linux tells them; undefined when there is no such process, and elsewhere than on Linux. */
+function markOf(pid: number): string | undefined {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    // The name of the program, in parentheses, may hold anything; the start time is the 20th field behind it.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return `${boot}/${fields[19]}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function answersSignals(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process is there all the same.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
