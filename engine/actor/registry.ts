@@ -47,7 +47,7 @@ export class Registry {
   private start(kind: AnyKind, name: string, suspect: boolean): Actor {
     const stream = `${kind.name}/${name}`;
     // What the journal remembers of the stream may be as wrong as the failed actor was.
-    if (suspect) this.parts.journal.release(stream);
+    if (suspect) this.release(stream);
     else if (this.places.size >= this.parts.limits.liveActorsMax) this.makeRoom();
     const actor = new Actor({ ...this.parts, kind, name, stream, suspect });
     this.places.set(stream, { actor, stream, sweep: this.sweeps, failedAt: undefined });
@@ -73,7 +73,16 @@ export class Registry {
   private passivate({ actor, stream }: Place): void {
     this.places.delete(stream);
     actor.stop();
-    this.parts.journal.release(stream);
+    this.release(stream);
+  }
+
+  /** The journal may ask the state store before it forgets; while that is away it goes on remembering. */
+  private release(stream: string): void {
+    try {
+      this.parts.journal.release(stream);
+    } catch (error) {
+      this.parts.log('warn', 'stream not released', { stream, error: (error as Error).message });
+    }
   }
 
   /** An actor leaves at the second sweep after its last command: after one to two times half of the idle time. */
