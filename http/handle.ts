@@ -6,6 +6,7 @@ import { isRejection, type Rejection, reject } from '../engine/rejection.ts';
 import { Authenticator } from './auth/authenticator.ts';
 import type { Credentials } from './auth/credentials.ts';
 import { isPresigned } from './auth/presigned-url.ts';
+import { isPresignedV2 } from './auth/presigned-url-v2.ts';
 import { AuthenticatedRequest } from './authenticated-request.ts';
 import type { Exchange, ExchangeHandler } from './listener.ts';
 import { parseQuery } from './query.ts';
@@ -87,14 +88,14 @@ async function outcomeOf(
   if (isRejection(target)) return target;
   const query = parseQuery(exchange.query);
   if (!query) return reject('InvalidURI', { URI: path });
-  const headers = isPresigned(query) ? withPresignedHeaders(sent, query) : sent;
+  const headers = isPresigned(query) || isPresignedV2(query) ? withPresignedHeaders(sent, query) : sent;
   const operation = route(target.resource, method, query, headers);
   if (isRejection(operation)) return operation;
   trace.operation = operation;
   const oversized = oversizedHeaders(headers);
   if (oversized) return oversized;
 
-  const authenticated = authenticator.authenticate({ method, path: target.path, query, headers: sent });
+  const authenticated = authenticator.authenticate({ method, path: target.path, resourcePath: target.resourcePath, query, headers: sent });
   if (isRejection(authenticated)) return authenticated;
   const { accessKey, account, owner } = authenticated.credential;
   trace.accessKey = accessKey;

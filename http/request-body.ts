@@ -1,3 +1,4 @@
+import { assert } from '../engine/assert.ts';
 import type { Body, ChecksumAlgorithm, ExpectedDigests, UploadBody } from '../engine/body.ts';
 import { BodyRejected, isRejection, type Rejection, reject } from '../engine/rejection.ts';
 import { ChunkSignatures, type ChunkSigning } from './auth/chunk-signatures.ts';
@@ -15,7 +16,7 @@ export interface BodySource {
   readonly exchange: Exchange;
   readonly headers: ReadonlyMap<string, string>;
   readonly payload: Payload;
-  readonly chunkSigning: ChunkSigning;
+  readonly chunkSigning: ChunkSigning | undefined;
 }
 
 /** Bytes the client declares, framing taken off; undefined when it doesn't say. Rejection: InvalidArgument, EntityTooLarge. */
@@ -60,6 +61,7 @@ export class OpenedBody implements UploadBody {
     this.#exchange = exchange;
     this.#declared = declared;
     if (payload.kind === 'chunked') {
+      assert(chunkSigning, 'only signature version 4 announces aws-chunked');
       this.#chunked = new ChunkedBody(exchange.body, {
         signatures: payload.signed ? new ChunkSignatures(chunkSigning) : undefined,
         trailerNames: declared.trailerNames,

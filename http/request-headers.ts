@@ -44,15 +44,17 @@ const signatureParameters: ReadonlySet<string> = new Set([
   'x-amz-signedheaders',
 ]);
 
+const movedByVersion2: ReadonlySet<string> = new Set(['content-md5', 'content-type']);
+
 /**
- * Signers move x-amz-* headers into the query of a presigned URL: they count as headers that weren't sent. Checksums don't:
+ * Signers move x-amz-* headers, those of version 2 also Content-MD5 and Content-Type, into the query of a presigned URL: they count as headers that weren't sent. Checksums don't:
  * a URL is often signed before there is a body, with the checksum of an empty one (S3 takes no checksums from the query either).
  */
 export function withPresignedHeaders(headers: ReadonlyMap<string, string>, query: Query): ReadonlyMap<string, string> {
   const all = new Map(headers);
   for (const parameter of query.parameters) {
     const name = parameter.name.toLowerCase();
-    const moved = name.startsWith('x-amz-') && !signatureParameters.has(name) && !isChecksum(name);
+    const moved = name.startsWith('x-amz-') ? !signatureParameters.has(name) && !isChecksum(name) : movedByVersion2.has(name);
     if (moved && !all.has(name)) all.set(name, parameter.value);
   }
   return all;

@@ -10,6 +10,8 @@ export interface RequestTarget {
   readonly key: string;
   /** The path as sent, decoded once: what the signature covers. */
   readonly path: string;
+  /** The path as sent, with the bucket in front of it in either style: what signature version 2 covers. */
+  readonly resourcePath: string;
 }
 
 /** Longest object key, in bytes of UTF-8. */
@@ -28,17 +30,21 @@ export function parseTarget(rawPath: string, host: string, domains: readonly str
   const path = decodePercent(rawPath);
   if (path === undefined) return reject('InvalidObjectName');
   const hostBucket = bucketOfHost(host, domains);
-  if (hostBucket !== undefined) return checked(hostBucket, path.slice(1), path);
-  if (path === '/') return { resource: 'SERVICE', bucket: '', key: '', path };
+  if (hostBucket !== undefined) {
+    return checked({ resource: 'BUCKET', bucket: hostBucket, key: path.slice(1), path, resourcePath: `/${hostBucket}${rawPath}` });
+  }
+  if (path === '/') return { resource: 'SERVICE', bucket: '', key: '', path, resourcePath: rawPath };
   const slash = path.indexOf('/', 1);
-  return slash < 0 ? checked(path.slice(1), '', path) : checked(path.slice(1, slash), path.slice(slash + 1), path);
+  const bucket = slash < 0 ? path.slice(1) : path.slice(1, slash);
+  const key = slash < 0 ? '' : path.slice(slash + 1);
+  return checked({ resource: 'BUCKET', bucket, key, path, resourcePath: rawPath });
 }
 
-function checked(bucket: string, key: string, path: string): RequestTarget | Rejection {
-  const badName = bucketNameRejection(bucket);
+function checked(target: RequestTarget): RequestTarget | Rejection {
+  const badName = bucketNameRejection(target.bucket);
   if (badName) return badName;
-  if (key === '') return { resource: 'BUCKET', bucket, key, path };
-  return keyRejection(key) ?? { resource: 'OBJECT', bucket, key, path };
+  if (target.key === '') return target;
+  return keyRejection(target.key) ?? { ...target, resource: 'OBJECT' };
 }
 
 /** Why a key can't be an object's: InvalidObjectName or KeyTooLongError. For keys from bodies and headers too. */

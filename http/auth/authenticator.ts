@@ -7,7 +7,8 @@ import type { ChunkSigning } from './chunk-signatures.ts';
 import type { Claim, SignedRequest } from './claim.ts';
 import type { Credential, Credentials } from './credentials.ts';
 import { type Payload, parsePayload } from './payload.ts';
-import { isPresigned, isPresignedV2, readPresignedUrl } from './presigned-url.ts';
+import { isPresigned, readPresignedUrl } from './presigned-url.ts';
+import { isPresignedV2, readPresignedUrlV2, verifyPresignedUrlV2 } from './presigned-url-v2.ts';
 import { hexBytes, verifySignature } from './signature.ts';
 import { SigningKeys } from './signing-keys.ts';
 
@@ -15,12 +16,11 @@ import { SigningKeys } from './signing-keys.ts';
 export interface Authenticated {
   readonly credential: Credential;
   readonly payload: Payload;
-  /** Where the signatures of an aws-chunked body start. */
-  readonly chunkSigning: ChunkSigning;
-  readonly presigned: boolean;
+  /** Where the signatures of an aws-chunked body start; a URL of signature version 2 has no such body. */
+  readonly chunkSigning: ChunkSigning | undefined;
 }
 
-/** Signature version 4, in the header or in the query. Nothing of a request is believed before it went through here. */
+/** Signature version 4 in the header or in the query, version 2 in the query. Nothing of a request is believed before it went through here. */
 export class Authenticator {
   readonly #credentials: Credentials;
   readonly #clock: Clock;
@@ -35,6 +35,7 @@ export class Authenticator {
 
   /** Rejection: AccessDenied when nobody signed, else what is wrong with the signature, in the order S3 looks. */
   authenticate(request: SignedRequest): Authenticated | Rejection {
+    if (isPresignedV2(request.query) && !request.headers.has('authorization')) return this.#authenticateV2(request);
     const claim = this.#readClaim(request);
     if (isRejection(claim)) return claim;
     const { accessKey, scope } = claim.credential;
@@ -55,7 +56,19 @@ export class Authenticator {
     }));
     if (mismatch) return mismatch;
     const chunkSigning = { signingKey, accessKey, amzTime: claim.amzTime, scope, seed: claim.signature };
-    return { credential, payload, chunkSigning, presigned: !request.headers.has('authorization') };
+    return { credential, payload, chunkSigning };
+  }
+
+  #authenticateV2(request: SignedRequest): Authenticated | Rejection {
+    const claim = readPresignedUrlV2(request);
+    if (isRejection(claim)) return claim;
+    const credential = this.#credentials.find(claim.accessKey);
+    if (!credential) return reject('InvalidAccessKeyId', { AWSAccessKeyId: claim.accessKey });
+    const refused =
+      this.#checkSession(credential, claim.sessionToken) ??
+      claim.untimely(this.#clock.now()) ??
+      verifyPresignedUrlV2(claim, credential.secretKey);
+    return refused ?? { credential, payload: { kind: 'unsigned' }, chunkSigning: undefined };
   }
 
   #readClaim(request: SignedRequest): Claim | Rejection {
@@ -70,11 +83,6 @@ export class Authenticator {
     }
     if (header !== undefined) return readAuthorizationHeader(header, request, this.#region);
     if (presigned) return readPresignedUrl(request, this.#region);
-    if (isPresignedV2(request.query)) {
-      return reject('InvalidRequest', {
-        Message: 'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.',
-      });
-    }
     return reject('AccessDenied');
   }
 

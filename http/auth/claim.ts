@@ -7,6 +7,8 @@ export interface SignedRequest {
   readonly method: string;
   /** Decoded once. */
   readonly path: string;
+  /** As sent, the bucket in front. */
+  readonly resourcePath: string;
   readonly query: Query;
   /** Lower-case names, duplicates joined with commas. */
   readonly headers: ReadonlyMap<string, string>;

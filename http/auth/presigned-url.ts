@@ -13,11 +13,6 @@ export function isPresigned(query: Query): boolean {
   return query.has('X-Amz-Algorithm') || query.has('X-Amz-Signature') || query.has('X-Amz-Credential');
 }
 
-/** Signature version 2 in a query. */
-export function isPresignedV2(query: Query): boolean {
-  return query.has('AWSAccessKeyId') && query.has('Signature');
-}
-
 /** Reads the X-Amz-* parameters of a presigned URL. Rejection: AuthorizationQueryParametersError, NotImplemented for SigV4A. */
 export function readPresignedUrl(request: SignedRequest, ownRegion: string): Claim | Rejection {
   const { query, headers } = request;

@@ -21,12 +21,18 @@ export function verifySignature(proof: Proof, moreFacts: () => RejectionFacts = 
   if (!wellFormed.test(signature)) return reject('InvalidSignature', { AWSAccessKeyId: accessKey, SignatureProvided: signature });
   const expected = hmac(signingKey, stringToSign);
   if (timingSafeEqual(expected, Buffer.from(signature, 'hex'))) return undefined;
+  return signatureDoesNotMatch(proof, moreFacts());
+}
+
+/** What was signed here, for comparison; never the signature that would have been right. */
+export function signatureDoesNotMatch(proof: Omit<Proof, 'signingKey'>, moreFacts: RejectionFacts = {}): Rejection {
+  const { accessKey, stringToSign, signature } = proof;
   return reject('SignatureDoesNotMatch', {
     AWSAccessKeyId: accessKey,
     StringToSign: stringToSign,
     SignatureProvided: signature,
     StringToSignBytes: hexBytes(stringToSign),
-    ...moreFacts(),
+    ...moreFacts,
   });
 }
 
