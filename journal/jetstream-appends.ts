@@ -2,7 +2,7 @@ import { createInbox, headers, type Msg, type NatsConnection } from '@nats-io/tr
 import { JournalConflict, JournalOutcomeUnknown, JournalUnavailable } from './journal.ts';
 
 /** An append without an answer is sent again after this long, with the same Nats-Msg-Id ... */
-const resendMilliseconds = 5_000;
+const resendMilliseconds = 3_000;
 /** ... at most this often ... */
 const sendsMax = 8;
 /** ... and given up this long after it was first sent. */
@@ -10,7 +10,13 @@ const outcomeMilliseconds = 20_000;
 const sweepMilliseconds = 250;
 
 /** JetStream's error codes: the fence held. */
-const wrongLastSequence = new Set([10071, 10164]);
+const wrongLastSequence = 10071;
+/**
+ * A cluster's leader has a message of the subject in process and does not look closer: it may be another writer's, or our own last one,
+ * which it forgets only after it acknowledged it. Nothing was stored; asked again a moment later it can tell.
+ */
+const subjectInProcess = 10164;
+const subjectInProcessMilliseconds = 5;
 /** An earlier sending of the same message is still on its way through the cluster. */
 const duplicateInProcess = 10158;
 /** Refused before anything was stored: no room (10002, 10023, 10047, 10077), not ready (10008, 10039, 10076), too big (10054), not this stream (10060), sealed (10109), too many (10167). */
@@ -189,7 +195,8 @@ export class JetStreamAppends {
     const said = error?.description ?? 'an acknowledgement without a sequence';
     if (error === undefined && typeof seq === 'number' && seq > 0) this.#land(flight, seq);
     else if (code === duplicateInProcess) flight.lost = true;
-    else if (wrongLastSequence.has(code)) void this.#fenced(flight, said);
+    else if (code === subjectInProcess) this.#askAgain(flight);
+    else if (code === wrongLastSequence) void this.#fenced(flight, said);
     else if (notStored.has(code)) this.#refused(flight, said);
     else this.#fail(flight, new JournalOutcomeUnknown(`the nats-server answered: ${said} (${code})`));
   }
@@ -197,6 +204,14 @@ export class JetStreamAppends {
   /** This sending was refused before anything was stored; an earlier one without an answer keeps the append open. */
   #refused(flight: Flight, said: string): void {
     if (!flight.lost) this.#fail(flight, new JournalUnavailable(`the nats-server answered: ${said}`));
+  }
+
+  /** Until the sweep finds that it took too long. */
+  #askAgain(flight: Flight): void {
+    flight.sends--;
+    this.#parts.clock.after(subjectInProcessMilliseconds, () => {
+      if (this.#flights.has(flight.id) && this.#away === undefined) this.#publish(flight);
+    });
   }
 
   /** Another record lies where this one should: it may be ours, from an earlier sending. */

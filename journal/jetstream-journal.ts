@@ -33,7 +33,7 @@ const appendsMax = 4_096;
 const appendBytesMax = 64 * 1024 * 1024;
 /** Streams whose head is remembered between appends; of one forgotten the server is asked. */
 const rememberedStreamsMax = 65_536;
-const apiMilliseconds = 5_000;
+const apiMilliseconds = 3_000;
 /** Between two attempts to serve again after a reconnect. */
 const verifyPauseMilliseconds = 500;
 
@@ -79,10 +79,14 @@ export async function openJetStreamJournal(options: JetStreamJournalOptions): Pr
 }
 
 async function proveSafe(options: JetStreamJournalOptions, connection: NatsConnection, stream: StreamInfo): Promise<void> {
-  if (!options.allowUnsafe) return refuseLazySync(connection, stream, options);
-  await refuseLazySync(connection, stream, options).catch((error: unknown) => {
+  try {
+    const offline = await refuseLazySync(connection, stream, options);
+    if (offline.length > 0)
+      options.log('warn', `of the journal's nats-servers ${offline.join(', ')} are offline: see that they sync before they acknowledge`);
+  } catch (error) {
+    if (!options.allowUnsafe) throw error;
     options.log('warn', `serving without proof that acknowledged writes survive a power cut: ${messageOf(error)}`);
-  });
+  }
 }
 
 const jetStreamOffForAccount = 10039;

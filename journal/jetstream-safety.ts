@@ -1,4 +1,4 @@
-import type { StreamInfo } from '@nats-io/jetstream';
+import type { PeerInfo, StreamInfo } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { connectNats } from './jetstream-connection.ts';
 import { JetStreamRefused } from './jetstream-stream.ts';
@@ -15,6 +15,8 @@ export const maxPayloadLine = `max_payload: ${Math.ceil(messageBytesMax / 1_048_
 const systemAnswerMilliseconds = 3_000;
 const systemSilenceMilliseconds = 500;
 const monitoringMilliseconds = 5_000;
+/** Replicas speak every second; after this long without a word one counts as offline (a cluster itself says so only after minutes). */
+const silentNanoseconds = 3_000_000_000;
 const syncLine = 'jetstream { sync_interval: always }';
 
 /**
@@ -61,10 +63,11 @@ export function isRecentEnough(version: string): boolean {
 }
 
 /**
- * Resolves when every server that keeps the stream is seen to sync before it acknowledges.
+ * Resolves when every server that keeps the stream is seen to sync before it acknowledges; to the names of those that are offline and
+ * could not be asked: they acknowledge nothing either.
  * @throws JetStreamRefused one does not, or it cannot be seen.
  */
-export async function refuseLazySync(connection: NatsConnection, stream: StreamInfo, witness: SafetyWitness): Promise<void> {
+export async function refuseLazySync(connection: NatsConnection, stream: StreamInfo, witness: SafetyWitness): Promise<readonly string[]> {
   if (witness.systemUrl === undefined && (witness.monitoringUrls ?? []).length === 0) {
     throw new JetStreamRefused(
       'these credentials do not show whether the nats-server syncs before it acknowledges (by default it does not): ' +
@@ -72,44 +75,59 @@ export async function refuseLazySync(connection: NatsConnection, stream: StreamI
     );
   }
   const keepers = keepersOf(connection, stream);
-  const seen = [
-    ...(witness.systemUrl === undefined ? [] : await settingsFromSystemAccount(witness.systemUrl, keepers)),
-    ...(await Promise.all((witness.monitoringUrls ?? []).map(settingsFromMonitoring))),
-  ];
-  if (keepers.all.length === 0)
-    throw new JetStreamRefused(`no nats-server says that it keeps stream ${stream.config.name}: it may be electing one`);
-  for (const keeper of keepers.all) {
+  if (keepers.online.length <= keepers.offline.length) {
+    throw new JetStreamRefused(
+      `of the nats-servers that keep stream ${stream.config.name} too few are online: ${keepers.online.join(', ') || 'none'}`,
+    );
+  }
+  const looks = await Promise.allSettled([
+    ...(witness.systemUrl === undefined ? [] : [settingsFromSystemAccount(witness.systemUrl, keepers)]),
+    ...(witness.monitoringUrls ?? []).map(settingsFromMonitoring),
+  ]);
+  const seen = looks.flatMap((look) => (look.status === 'fulfilled' ? look.value : []));
+  const unanswered = looks.flatMap((look) => (look.status === 'rejected' ? [messageOf(look.reason)] : []));
+  for (const keeper of [...keepers.online, ...keepers.offline]) {
     const settings = seen.filter(({ id, name }) => id === keeper || name === keeper);
-    if (settings.length === 0)
-      throw new JetStreamRefused(`whether nats-server ${keeper} syncs before it acknowledges could not be seen: it did not answer`);
     const lazy = settings.find(({ syncAlways }) => !syncAlways);
     if (lazy !== undefined) {
       throw new JetStreamRefused(
         `nats-server ${lazy.name} acknowledges before it syncs (every ${lazy.syncSeconds} s): put ${syncLine} into its configuration and restart it`,
       );
     }
+    if (settings.length > 0 || keepers.offline.includes(keeper)) continue;
+    const why = unanswered.length === 0 ? 'nobody told its settings' : unanswered.join('; ');
+    throw new JetStreamRefused(`whether nats-server ${keeper} syncs before it acknowledges could not be seen: ${why}`);
   }
+  return keepers.offline.filter((keeper) => !seen.some(({ name }) => name === keeper));
 }
 
 /** The servers with a copy of the stream: by name in a cluster, by id one on its own. */
 interface Keepers {
   readonly by: 'id' | 'name';
-  readonly all: readonly string[];
+  readonly online: readonly string[];
+  readonly offline: readonly string[];
 }
 
 function keepersOf(connection: NatsConnection, stream: StreamInfo): Keepers {
   const { name, leader, replicas = [] } = stream.cluster ?? {};
   if (name !== undefined && name !== '') {
-    return { by: 'name', all: [...(leader === undefined ? [] : [leader]), ...replicas.map((replica) => replica.name)] };
+    const neverHeard = (peer: PeerInfo): boolean => peer.active === 0 && !peer.current;
+    const isOffline = (peer: PeerInfo): boolean => peer.offline === true || peer.active >= silentNanoseconds || neverHeard(peer);
+    const [online, offline] = [replicas.filter((peer) => !isOffline(peer)), replicas.filter(isOffline)];
+    return {
+      by: 'name',
+      online: [...(leader === undefined ? [] : [leader]), ...online.map((peer) => peer.name)],
+      offline: offline.map((peer) => peer.name),
+    };
   }
-  return { by: 'id', all: connection.info === undefined ? [] : [connection.info.server_id] };
+  return { by: 'id', online: connection.info === undefined ? [] : [connection.info.server_id], offline: [] };
 }
 
 async function settingsFromSystemAccount(url: string, keepers: Keepers): Promise<ServerSettings[]> {
   const system = await connectNats({ url });
   try {
     if (keepers.by === 'id') {
-      const answers = keepers.all.map((id) => system.request(`$SYS.REQ.SERVER.${id}.VARZ`, '', { timeout: systemAnswerMilliseconds }));
+      const answers = keepers.online.map((id) => system.request(`$SYS.REQ.SERVER.${id}.VARZ`, '', { timeout: systemAnswerMilliseconds }));
       return (await Promise.all(answers)).map((answer) => settingsOf(answer.json()));
     }
     const seen: ServerSettings[] = [];
@@ -123,24 +141,24 @@ async function settingsFromSystemAccount(url: string, keepers: Keepers): Promise
     }
     return seen;
   } catch (error) {
-    throw new JetStreamRefused(
-      `the system account's URL did not show the server's settings: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new Error(`the system account's URL did not show them: ${messageOf(error)}`);
   } finally {
     await system.close();
   }
 }
 
-async function settingsFromMonitoring(address: string): Promise<ServerSettings> {
+async function settingsFromMonitoring(address: string): Promise<ServerSettings[]> {
   try {
     const answer = await fetch(new URL('/varz', address), { signal: AbortSignal.timeout(monitoringMilliseconds) });
     if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-    return settingsOf({ data: (await answer.json()) as Varz });
+    return [settingsOf({ data: (await answer.json()) as Varz })];
   } catch (error) {
-    throw new JetStreamRefused(
-      `monitoring URL ${address} did not show the server's settings: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new Error(`monitoring URL ${address} did not show them: ${messageOf(error)}`);
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 interface Varz {

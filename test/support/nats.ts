@@ -63,30 +63,58 @@ export async function supervise(storeDirectory: string): Promise<TestServer> {
 }
 
 export interface RawServer {
+  readonly name: string;
   readonly url: string;
   readonly monitoringUrl: string;
   readonly process: ChildProcess;
 }
 
-/** A server with a configuration of the test's own, on free ports. */
+/** A server with a configuration of the test's own, on free ports; `configuration` is given the store's directory, quoted. */
 export async function rawServer(t: TestContext, configuration: (storeDirectory: string) => string): Promise<RawServer> {
   const directory = temporaryDirectory('nats');
   const [port, monitoringPort] = [await anyPort(), await anyPort()];
+  const name = `test-${port}`;
   const configPath = join(directory.path, 'server.conf');
-  const own = `server_name: test-${port}\nlisten: "127.0.0.1:${port}"\nhttp: "127.0.0.1:${monitoringPort}"\n`;
+  const own = `server_name: ${name}\nlisten: "127.0.0.1:${port}"\nhttp: "127.0.0.1:${monitoringPort}"\n`;
   writeFileSync(configPath, own + configuration(JSON.stringify(join(directory.path, 'store'))));
   const child = spawn('nats-server', ['-c', configPath], { stdio: 'ignore' });
   t.after(async () => {
     const gone = new Promise((resolve) => child.once('exit', resolve));
-    if (child.exitCode === null && child.kill('SIGKILL')) await gone;
+    if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')) await gone;
     directory.remove();
   });
   const deadline = Date.now() + 10_000;
-  while ((await serverNameAt(port, 1_000)) !== `test-${port}`) {
+  while ((await serverNameAt(port, 1_000)) !== name) {
     assert.ok(child.exitCode === null && Date.now() < deadline, 'the nats-server does not start');
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  return { url: `nats://127.0.0.1:${port}`, monitoringUrl: `http://127.0.0.1:${monitoringPort}`, process: child };
+  return { name, url: `nats://127.0.0.1:${port}`, monitoringUrl: `http://127.0.0.1:${monitoringPort}`, process: child };
+}
+
+/** Three servers that know each other; `jetstream` is each one's line in the block of that name, beside its directory. */
+export async function rawCluster(t: TestContext, jetstream: readonly [string, string, string]): Promise<RawServer[]> {
+  const routePorts = [await anyPort(), await anyPort(), await anyPort()];
+  const routes = JSON.stringify(routePorts.map((port) => `nats://127.0.0.1:${port}`));
+  const servers = await Promise.all(
+    routePorts.map((port, index) =>
+      rawServer(t, (store) =>
+        [
+          'max_payload: 9MB',
+          `jetstream { store_dir: ${store}, ${jetstream[index]} }`,
+          `cluster { name: test, listen: "127.0.0.1:${port}", routes: ${routes} }`,
+          '',
+        ].join('\n'),
+      ),
+    ),
+  );
+  const deadline = Date.now() + 20_000;
+  for (const server of servers) {
+    while ((await fetch(`${server.monitoringUrl}/healthz`)).status !== 200) {
+      assert.ok(Date.now() < deadline, 'the cluster elects no leader');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+  return servers;
 }
 
 function anyPort(): Promise<number> {
