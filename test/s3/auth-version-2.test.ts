@@ -14,7 +14,7 @@ const get: Draft = { method: 'GET', path: '/bucket/key', headers: { host: 'local
 function check(method: string, url: Pick<Signed, 'path' | 'query' | 'headers'>, now = expires * 1000): Authenticated | Rejection {
   const clock = { now: () => now, after: () => () => undefined };
   const by = new Authenticator(rootCredentials(signer.accessKey, signer.secretKey, 'root'), clock, 'us-east-1');
-  const target = parseTarget(url.path, url.headers['host'] ?? '', ['s3.amazonaws.com']);
+  const target = parseTarget(url.path, url.headers.host ?? '', ['s3.amazonaws.com']);
   const query = parseQuery(url.query);
   assert.ok(!isRejection(target) && query);
   const { path, resourcePath } = target;
@@ -73,14 +73,14 @@ test('whatever is changed is noticed, and what is not covered is refused', () =>
   refused(check('GET', { ...url, query: url.query.replace(/Signature=[^&]*/, 'Signature=abc') }), 'InvalidSignature');
   refused(check('GET', { ...url, query: url.query.replace(/KeyId=[^&]*/, 'KeyId=x') }), 'InvalidAccessKeyId');
   const facts = refused(check('GET', signUrlV2(get, { ...signer, secretKey: 'x' }, expires)), 'SignatureDoesNotMatch');
-  assert.equal(facts['StringToSign'], `GET\n\n\n${expires}\n/bucket/key`);
+  assert.equal(facts.StringToSign, `GET\n\n\n${expires}\n/bucket/key`);
 });
 
 test('the time, and a token nobody asked for', () => {
   const url = signUrlV2(get, signer, expires);
   accepted(check('GET', url, expires * 1000));
   const facts = refused(check('GET', url, expires * 1000 + 1), 'AccessDenied');
-  assert.equal(facts['Expires'], '2007-03-29T03:40:20Z');
+  assert.equal(facts.Expires, '2007-03-29T03:40:20Z');
   for (const bad of ['', 'soon', '-5', '1e9']) {
     refused(check('GET', { ...url, query: url.query.replace(/Expires=.*/, `Expires=${bad}`) }), 'AccessDenied');
   }

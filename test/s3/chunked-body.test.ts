@@ -126,7 +126,7 @@ test('signed: a wrong chunk, a wrong chain, a missing and a malformed signature'
   const chunks = [Buffer.from('one'), Buffer.from('two')];
   const wire = frameChunks(chunks, { signed: seed }).toString('latin1');
   const facts = await refused(decode(wire.replace('two', 'owt'), { signatures: signatures() }), 'SignatureDoesNotMatch');
-  assert.match(String(facts['StringToSign']), /^AWS4-HMAC-SHA256-PAYLOAD\n20130524T000000Z\n/);
+  assert.match(String(facts.StringToSign), /^AWS4-HMAC-SHA256-PAYLOAD\n20130524T000000Z\n/);
   const lines = wire.split('\r\n');
   const swapped = [...lines.slice(2, 4), ...lines.slice(0, 2), ...lines.slice(4)].join('\r\n');
   await refused(decode(swapped, { signatures: signatures() }), 'SignatureDoesNotMatch');

@@ -76,7 +76,7 @@ test('no sub-resource that is not served is taken for anything else, by any meth
           const outcome = ask(`${method} ${resource} ${text}`);
           assert.ok(isRejection(outcome), `${method} ${resource} ${text}: ${String(outcome)}`);
           assert.equal(outcome.rejected, 'NotImplemented', `${method} ${resource} ${text}`);
-          assert.equal(outcome.facts['Header'], marker);
+          assert.equal(outcome.facts.Header, marker);
         }
       }
     }

@@ -116,8 +116,7 @@ export function signHeader(draft: Draft, signer: Signer, signing: Signing): Sign
     .sort();
   const pairs = encodedPairs(draft.query ?? []);
   const made = signatureOf({ draft, query: sortedQuery(pairs), headers, names, payload: signing.payload }, signer, amzTime);
-  headers['authorization'] =
-    `AWS4-HMAC-SHA256 Credential=${signer.accessKey}/${made.scope},SignedHeaders=${names.join(';')},Signature=${made.signature}`;
+  headers.authorization = `AWS4-HMAC-SHA256 Credential=${signer.accessKey}/${made.scope},SignedHeaders=${names.join(';')},Signature=${made.signature}`;
   return { path: percentEncode(draft.path, '/'), query: pairs.join('&'), headers, amzTime, ...made };
 }
 
