@@ -57,8 +57,9 @@ test('what is thrown: SlowDown with Retry-After, InternalError in the log with i
     refused(reply, 'InternalError');
     assert.ok(!reply.text.includes('secret detail'));
     const line = logged.find(({ level }) => level === 'error');
-    assert.equal(line?.fields.requestId, reply.headers['x-amz-request-id']);
-    assert.match((line?.fields.err as Error).stack ?? '', /secret detail/);
+    assert.ok(line);
+    assert.equal(line.fields.requestId, reply.headers['x-amz-request-id']);
+    assert.match((line.fields.err as Error).stack ?? '', /secret detail/);
   }
 });
 

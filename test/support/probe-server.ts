@@ -71,11 +71,8 @@ const probes: Partial<Record<OperationName, Operation['run']>> = {
     if (key.startsWith('fault-')) throw new Fault(key.slice(6) as 'unavailable', 'secret detail');
     if (key === 'not-modified') return reject('NotModified', { 'header:ETag': '"e"' });
     if (key === 'missing') return reject('NoSuchKey', { Key: '<&>', 'header:x-amz-delete-marker': 'true' });
-    let sent = false;
-    const body = {
-      read: async () => (sent ? null : ((sent = true), Buffer.from('content'))),
-      cancel: () => undefined,
-    };
+    const pieces = [Buffer.from('content')];
+    const body = { read: async () => pieces.shift() ?? null, cancel: () => undefined };
     return { status: 200, headers: [['ETag', '"e"']], content: { body, length: 7 } };
   },
   HeadObject: async ({ key }) => {
