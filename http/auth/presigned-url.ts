@@ -67,7 +67,7 @@ function lifetime(text: string): number | string {
 function outsideWindow(time: number, seconds: number, now: number): Rejection | undefined {
   const expires = time + seconds * 1000;
   const window = { 'X-Amz-Expires': seconds, Expires: isoSeconds(expires), ServerTime: isoSeconds(now) };
-  if (time > now + clockSkewMillisecondsMax) return reject('AccessDenied', { Message: 'Request is not valid yet', ...window });
+  if (time > now + clockSkewMillisecondsMax) return reject('AccessDenied', { Message: 'Request is not yet valid', ...window });
   if (now > expires) return reject('AccessDenied', { Message: 'Request has expired', ...window });
   return undefined;
 }

@@ -313,7 +313,7 @@ test('presigned: the window', () => {
     ServerTime: '2024-02-29T23:59:00Z',
   });
   accepted(check('GET', url(3600, now + 900_000)));
-  assert.equal(refused(check('GET', url(3600, now + 901_000)), 'AccessDenied').Message, 'Request is not valid yet');
+  assert.equal(refused(check('GET', url(3600, now + 901_000)), 'AccessDenied').Message, 'Request is not yet valid');
 });
 
 test('presigned: parameters missing or wrong', () => {
