@@ -8,14 +8,24 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { JournalClock } from '../../journal/jetstream-appends.ts';
 import { type JetStreamJournalOptions, openJetStreamJournal } from '../../journal/jetstream-journal.ts';
+import { isRecentEnough } from '../../journal/jetstream-safety.ts';
 import { emptyStream, type Journal } from '../../journal/journal.ts';
-import { serverNameAt } from '../../journal/nats-process.ts';
+import { serverNameAt, versionOf } from '../../journal/nats-process.ts';
 import { type SupervisedNatsServer, superviseNatsServer } from '../../journal/nats-server.ts';
 import { temporaryDirectory } from './files.ts';
 import { missingPeer } from './peer.ts';
 
-/** `skip` of every test that needs a nats-server. */
-export const natsMissing = missingPeer('nats-server');
+/** `skip` of every test that needs a nats-server: there is none, or one too old to be served by. */
+export const natsMissing = missingPeer('nats-server') || (await tooOld());
+
+async function tooOld(): Promise<string | false> {
+  const version = await versionOf('nats-server');
+  if (isRecentEnough(version)) return false;
+  const message = `MISSING PEER: nats-server is version ${version}, too old; the tests that need it did not run`;
+  console.error(message);
+  assert.notEqual(process.env.CI_PEERS, 'required', message);
+  return message;
+}
 
 export const testClock: JournalClock = {
   now: () => Date.now(),
