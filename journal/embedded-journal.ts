@@ -1,11 +1,10 @@
 import type { Disk } from './disk.ts';
-import { Copies, type DamagedRun } from './embedded-copies.ts';
 import { examine, writeEpoch } from './embedded-log.ts';
-import { Mirror, type MirrorState, type PlacedGroup } from './embedded-mirror.ts';
+import type { Mirror, PlacedGroup } from './embedded-mirror.ts';
 import { readRecords } from './embedded-reader.ts';
 import { type Recovered, recover, tooFew } from './embedded-recovery.ts';
 import { RepairCancelled, repair } from './embedded-repair.ts';
-import { Scratch, segmentPath, withFile } from './embedded-segment.ts';
+import { Scratch } from './embedded-segment.ts';
 import { Fence } from './fence.ts';
 import { AppendQueue, extended, type LogEnd, type PendingAppend, placeGroup, queueRecordsMax } from './group-commit.ts';
 import {
@@ -17,9 +16,10 @@ import {
   type JournalRecord,
   JournalUnavailable,
 } from './journal.ts';
+import { type MirrorReport, MirrorSet, type MirrorStatus } from './mirror-set.ts';
 
 export interface EmbeddedJournalOptions {
-  /** The configured mirrors, one a drive, also those that are away now: a majority of all of them must be there. */
+  /** The configured mirrors, one a drive, also those that are away now: a majority of all of them must be there; all, when it is new. */
   readonly disks: readonly Disk[];
   readonly headOf: HeadOf;
   /** A segment that would grow beyond this many bytes is followed by a new one. */
@@ -28,16 +28,13 @@ export interface EmbeddedJournalOptions {
   readonly report?: (event: MirrorReport) => void;
 }
 
-export interface MirrorReport {
-  readonly disk: string;
-  readonly what: 'attached' | 'detached' | 'mended';
-  readonly reason: string;
-}
-
 export interface EmbeddedJournal extends Journal {
   /** The drive has gone: it counts no more from this moment, even if writes to its open files still seem to work. */
   mirrorLost(diskName: string): void;
-  /** The drive is there, again or as a new one: repaired in the background, it joins between two groups. */
+  /**
+   * The drive is there, again or as a new one: repaired in the background, it joins between two groups. Of a mirror that is attached this
+   * is no news: where the drive was exchanged, mirrorLost comes first.
+   */
   mirrorReturned(diskName: string, disk: Disk): void;
   /** Reads every copy of every settled group and mends what is damaged from the other mirrors. Answers how many places were mended. */
   scrub(): Promise<number>;
@@ -49,12 +46,7 @@ export interface EmbeddedJournalStatus {
   readonly epoch: number;
   readonly lastSequence: number;
   readonly majority: number;
-  readonly mirrors: readonly {
-    readonly disk: string;
-    readonly state: MirrorState;
-    readonly reason: string;
-    readonly backlogBytes: number;
-  }[];
+  readonly mirrors: readonly MirrorStatus[];
 }
 
 /** serving: a majority is attached. settling: the log is being found. unsettled: too few mirrors, the next append or mirror tries again. */
@@ -86,8 +78,7 @@ interface InFlight {
 class MirroredJournal implements EmbeddedJournal {
   readonly #options: EmbeddedJournalOptions;
   readonly #segmentBytes: number;
-  readonly #majority: number;
-  readonly #mirrors: Map<string, Mirror>;
+  readonly #mirrors: MirrorSet;
   readonly #fence: Fence;
   readonly #queue: AppendQueue;
   #phase: Phase = 'unsettled';
@@ -100,17 +91,14 @@ class MirroredJournal implements EmbeddedJournal {
   #settling: Promise<void> | undefined;
   #waiting = 0;
   #closing = false;
+  #scheduled = false;
   #whenQuiet: (() => void)[] = [];
-  #mendedPlaces = 0;
 
   constructor(options: EmbeddedJournalOptions) {
     this.#options = options;
     this.#segmentBytes = options.segmentBytes ?? segmentBytesDefault;
-    this.#majority = Math.floor(options.disks.length / 2) + 1;
-    this.#mirrors = new Map(options.disks.map((disk) => [disk.name, this.#mirror(disk)]));
-    if (this.#mirrors.size !== options.disks.length || options.disks.length === 0) {
-      throw new RangeError('the journal needs at least one disk, each with a name of its own');
-    }
+    const { disks, report } = options;
+    this.#mirrors = new MirrorSet({ disks, report: (event) => report?.(event), changed: () => this.#check() });
     this.#fence = new Fence(options.headOf);
     this.#queue = new AppendQueue(this.#fence);
   }
@@ -125,7 +113,7 @@ class MirroredJournal implements EmbeddedJournal {
     return new Promise((resolve, reject) => {
       if (this.#phase !== 'serving') throw new JournalUnavailable('the journal lost its majority again, nothing was stored');
       this.#queue.add(entry, { resolve, reject });
-      this.#pump();
+      this.#schedule();
     });
   }
 
@@ -133,7 +121,7 @@ class MirroredJournal implements EmbeddedJournal {
     // Whoever recovers from an unknown outcome must not read past it.
     if (this.#unknown.length > 0) await this.settled();
     const range = { extents: this.#log.extents, after, until: this.#lastSequence };
-    const copies = this.#copies(() => this.#sources());
+    const copies = this.#mirrors.copies(() => this.#log.epoch);
     try {
       yield* readRecords(copies, range, this.#options.headOf);
     } finally {
@@ -147,11 +135,13 @@ class MirroredJournal implements EmbeddedJournal {
 
   async close(): Promise<void> {
     this.#closing = true;
-    while (this.#phase === 'serving' && this.#inFlight) await new Promise<void>((resolve) => this.#whenQuiet.push(resolve));
+    while (this.#phase === 'serving' && (this.#inFlight || this.#queue.length > 0)) {
+      await new Promise<void>((resolve) => this.#whenQuiet.push(resolve));
+    }
     this.#phase = 'closed';
-    await this.#settling?.catch(() => undefined);
     this.#giveUp('the journal is closed');
-    const mirrors = [...this.#mirrors.values()];
+    await this.#settling?.catch(() => undefined);
+    const mirrors = this.#mirrors.all;
     for (const mirror of mirrors) mirror.detach('the journal is closed');
     await Promise.all(mirrors.map((mirror) => mirror.during(mirror.idle()).catch(() => undefined)));
   }
@@ -160,40 +150,35 @@ class MirroredJournal implements EmbeddedJournal {
     const mirror = this.#mirrors.get(diskName);
     if (!mirror || mirror.state === 'lost') return;
     mirror.lose('its drive is gone');
-    this.#tell(mirror, 'detached');
+    this.#mirrors.tell(mirror, 'detached');
     this.#check();
   }
 
   mirrorReturned(diskName: string, disk: Disk): void {
     const old = this.#mirrors.get(diskName);
     if (!old) throw new RangeError(`${diskName} is no mirror of this journal`);
-    if (old.state !== 'lost') this.mirrorLost(diskName);
+    if (old.state === 'attached') return;
+    if (old.state !== 'lost') old.lose('it is opened anew');
     this.#welcome(diskName, old, disk).catch(() => undefined);
   }
 
   async scrub(): Promise<number> {
-    const { extents } = this.#log;
-    const before = this.#mendedPlaces;
-    for (const { disk } of [...this.#mirrors.values()].filter((mirror) => mirror.state === 'attached')) {
-      const copies = this.#copies(() => [disk, ...this.#sources().filter((other) => other !== disk)]);
+    const { extents, epoch } = this.#log;
+    const before = this.#mirrors.mendedPlaces;
+    for (const { disk } of this.#mirrors.attached) {
+      const copies = this.#mirrors.copies(() => epoch, disk);
       try {
-        for (const extent of extents)
-          for await (const _ of copies.groups(extent, 0)) if (this.#phase !== 'serving') return this.#mendedPlaces - before;
+        for (const extent of extents) for await (const _ of copies.groups(extent, 0)) if (this.#closing) break;
       } finally {
         await copies.close();
       }
     }
-    return this.#mendedPlaces - before;
+    return this.#mirrors.mendedPlaces - before;
   }
 
   status(): EmbeddedJournalStatus {
-    const mirrors = [...this.#mirrors.values()].map(({ disk, state, reason, backlogBytes }) => ({
-      disk: disk.name,
-      state,
-      reason,
-      backlogBytes,
-    }));
-    return { phase: this.#phase, epoch: this.#log.epoch, lastSequence: this.#lastSequence, majority: this.#majority, mirrors };
+    const { majority } = this.#mirrors;
+    return { phase: this.#phase, epoch: this.#log.epoch, lastSequence: this.#lastSequence, majority, mirrors: this.#mirrors.status() };
   }
 
   /** Finds the log that a majority stands for and begins an epoch on it. Callers share one attempt. */
@@ -217,39 +202,39 @@ class MirroredJournal implements EmbeddedJournal {
   async #settle(): Promise<void> {
     if (this.#phase === 'serving') return;
     if (this.#closing) throw new JournalUnavailable('the journal is closed');
-    const candidates = [...this.#mirrors.values()].filter((mirror) => mirror.state !== 'lost');
-    if (candidates.length < this.#majority)
-      throw tooFew([...this.#mirrors.values()], this.#majority, `${candidates.length} that are there`);
+    const { all, majority } = this.#mirrors;
+    const candidates = all.filter(({ state }) => state !== 'lost');
+    if (candidates.length < majority) throw tooFew(all, majority, `${candidates.length} that are there`);
     for (const mirror of candidates) mirror.detach('');
     await Promise.all(candidates.map((mirror) => mirror.during(mirror.idle()).catch(() => undefined)));
-    const recovered = await recover(candidates, this.#majority);
+    const recovered = await recover({ mirrors: candidates, majority, configured: all.length });
+    if (this.#closing) throw new JournalUnavailable('the journal is closed');
     await this.#beginEpoch(recovered);
-    this.#settleUnknown(recovered.lastSequence);
+    for (const mirror of candidates) this.#mirrors.tell(mirror, mirror.state === 'attached' ? 'attached' : 'detached');
     for (const mirror of recovered.behind) this.#join(mirror);
-    this.#pump();
   }
 
   /** The epoch counts once a majority holds its marker: from then on no other log can win. */
   async #beginEpoch({ epoch, index, extents, ready, lastSequence }: Recovered): Promise<void> {
-    if (this.#closing) throw new JournalUnavailable('the journal is closed');
-    const log: LogEnd = { index, epoch, settled: this.#log.settled, extents };
     for (const mirror of ready.filter(({ state }) => state !== 'lost')) mirror.attach(epoch, index);
     const before = this.#log;
-    const sequenceBefore = this.#lastSequence;
-    this.#log = log;
+    this.#log = { index, epoch, settled: before.settled, extents };
     this.#phase = 'settling';
-    try {
-      await new Promise<void>((resolve, reject) => {
-        const group = placeGroup([], lastSequence + 1, log, this.#segmentBytes);
-        this.#send({ group, pending: [], settled: (error) => (error ? reject(error) : resolve()) });
-      });
-    } catch (error) {
-      this.#log = { ...before, epoch };
-      this.#lastSequence = sequenceBefore;
-      throw error;
-    }
-    this.#phase = (this.#phase as Phase) === 'closed' ? 'closed' : 'serving';
-    for (const mirror of ready.filter(({ state }) => state === 'attached')) this.#tell(mirror, 'attached');
+    const group = placeGroup([], lastSequence + 1, this.#log, this.#segmentBytes);
+    await new Promise<void>((resolve, reject) => {
+      const settled = (error?: Error): void => {
+        if (error) {
+          // What was settled before still can be read.
+          this.#log = { ...before, epoch };
+          reject(error);
+        } else {
+          this.#settleUnknown(lastSequence);
+          this.#phase = 'serving';
+          resolve();
+        }
+      };
+      this.#send({ group, pending: [], settled });
+    });
   }
 
   #settleUnknown(lastSequence: number): void {
@@ -258,6 +243,16 @@ class MirroredJournal implements EmbeddedJournal {
       this.#fence.advance(stream, appended.sequence <= lastSequence ? appended.head : previous);
     }
     this.#unknown = [];
+  }
+
+  /** The next group goes out at the end of this turn of the event loop: the writers that the last one released come along. */
+  #schedule(): void {
+    if (this.#scheduled || this.#inFlight) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#pump();
+    });
   }
 
   #pump(): void {
@@ -270,10 +265,12 @@ class MirroredJournal implements EmbeddedJournal {
 
   #send(inFlight: InFlight): void {
     this.#inFlight = inFlight;
-    for (const mirror of this.#mirrors.values()) {
-      const state = mirror.state;
+    for (const mirror of this.#mirrors.all) {
+      const { state } = mirror;
       mirror.offer(inFlight.group);
-      if (state !== mirror.state) this.#fellBehind(mirror);
+      if (state !== 'attached' || mirror.state === 'attached') continue;
+      this.#mirrors.tell(mirror, 'detached');
+      this.#join(mirror);
     }
     this.#check();
   }
@@ -281,10 +278,10 @@ class MirroredJournal implements EmbeddedJournal {
   /** Whether the group in flight is settled, or can't be any more. */
   #check(): void {
     if (this.#phase !== 'serving' && this.#phase !== 'settling') return;
-    const attached = [...this.#mirrors.values()].filter((mirror) => mirror.state === 'attached');
+    const { attached, majority } = this.#mirrors;
     const { group } = this.#inFlight ?? {};
-    if (group && attached.filter((mirror) => mirror.durableIndex >= group.index).length >= this.#majority) this.#commit();
-    else if (attached.length < this.#majority) this.#giveUp('the journal lost its majority of mirrors');
+    if (group && attached.filter(({ durableIndex }) => durableIndex >= group.index).length >= majority) this.#commit();
+    else if (attached.length < majority) this.#giveUp('the journal lost its majority of mirrors');
   }
 
   #commit(): void {
@@ -294,8 +291,8 @@ class MirroredJournal implements EmbeddedJournal {
     this.#lastSequence = group.lastSequence;
     for (const { resolve, appended } of pending) resolve(appended);
     settled();
-    this.#pump();
-    if (!this.#inFlight) this.#quiet();
+    if (this.#queue.length > 0) this.#schedule();
+    else this.#quiet();
   }
 
   /** What is in flight may or may not be stored; what waits certainly isn't. */
@@ -304,7 +301,7 @@ class MirroredJournal implements EmbeddedJournal {
     const flown = this.#inFlight;
     this.#inFlight = undefined;
     this.#quiet();
-    const nothing = tooFew([...this.#mirrors.values()], this.#majority, 'fewer');
+    const nothing = tooFew(this.#mirrors.all, this.#mirrors.majority, 'fewer');
     this.#queue.drop(new JournalUnavailable(`${reason}, nothing was stored: ${nothing.message}`));
     if (!flown) return;
     if (flown.pending.length > 0) this.#unknown = flown.pending;
@@ -316,28 +313,11 @@ class MirroredJournal implements EmbeddedJournal {
     for (const resolve of this.#whenQuiet.splice(0)) resolve();
   }
 
-  #mirror(disk: Disk): Mirror {
-    return new Mirror(disk, {
-      progress: () => this.#check(),
-      failed: (mirror, error) => {
-        mirror.detach(`a write failed: ${String(error)}`);
-        this.#tell(mirror, 'detached');
-        this.#check();
-      },
-    });
-  }
-
-  #fellBehind(mirror: Mirror): void {
-    this.#tell(mirror, 'detached');
-    this.#join(mirror);
-  }
-
   async #welcome(diskName: string, old: Mirror, disk: Disk): Promise<void> {
     // What still hangs in the old drive could otherwise land after the repair.
     await old.idle();
     if (this.#mirrors.get(diskName) !== old) return;
-    const mirror = this.#mirror(disk);
-    this.#mirrors.set(diskName, mirror);
+    const mirror = this.#mirrors.replace(diskName, disk);
     await this.#settling?.catch(() => undefined);
     if (this.#phase === 'serving') this.#join(mirror);
     else await this.settled();
@@ -357,7 +337,7 @@ class MirroredJournal implements EmbeddedJournal {
       // From this group boundary on groups wait with the mirror; what is before comes from the others' copies.
       const { index, extents } = this.#log;
       mirror.beginJoining(this.#inFlight ? [this.#inFlight.group] : []);
-      const copies = this.#copies(() => this.#sources());
+      const copies = this.#mirrors.copies(() => epoch);
       try {
         const log = await mirror.during(examine(mirror.disk, new Scratch()));
         await mirror.during(repair({ disk: mirror.disk, log, truth: extents, copies, tail: copies, cancelled: overtaken }));
@@ -369,46 +349,8 @@ class MirroredJournal implements EmbeddedJournal {
       }
       if (overtaken()) continue;
       mirror.attach(epoch, index);
-      this.#tell(mirror, 'attached');
+      this.#mirrors.tell(mirror, 'attached');
       return;
     }
-  }
-
-  /** The disks whose copies of settled groups are pieces of this epoch's log; the attached ones first. */
-  #sources(): Disk[] {
-    const usable = [...this.#mirrors.values()].filter(
-      (mirror) => mirror.state !== 'lost' && mirror.state !== 'joining' && mirror.epoch === this.#log.epoch,
-    );
-    usable.sort((left, right) => Number(right.state === 'attached') - Number(left.state === 'attached'));
-    return usable.map(({ disk }) => disk);
-  }
-
-  #copies(disks: () => readonly Disk[]): Copies {
-    return new Copies({ disks, damaged: (...damage) => this.#mend(...damage) });
-  }
-
-  /** Puts the right bytes where a mirror's copy is damaged. Not where it is only behind. */
-  async #mend(disk: Disk, segment: number, run: DamagedRun): Promise<void> {
-    const mirror = [...this.#mirrors.values()].find((candidate) => candidate.disk === disk);
-    if (mirror?.state !== 'attached' || mirror.durableIndex < run.lastIndex) return;
-    try {
-      await withFile(disk, segmentPath(segment), 'write', async (file) => {
-        await file.write([run.bytes], run.offset);
-        await file.sync();
-      });
-    } catch (error) {
-      mirror.reason = `a damaged place could not be mended: ${String(error)}`;
-      return;
-    }
-    this.#mendedPlaces++;
-    this.#options.report?.({
-      disk: disk.name,
-      what: 'mended',
-      reason: `${run.bytes.length} bytes at ${run.offset} of ${segmentPath(segment)} were damaged`,
-    });
-  }
-
-  #tell(mirror: Mirror, what: MirrorReport['what']): void {
-    this.#options.report?.({ disk: mirror.disk.name, what, reason: mirror.reason });
   }
 }

@@ -20,6 +20,14 @@ export interface Recovered {
   readonly behind: readonly Mirror[];
 }
 
+export interface Candidates {
+  /** Those of the configured mirrors whose drives are there. */
+  readonly mirrors: readonly Mirror[];
+  readonly majority: number;
+  /** How many mirrors there should be. */
+  readonly configured: number;
+}
+
 interface Reader {
   readonly mirror: Mirror;
   readonly log: MirrorLog;
@@ -30,9 +38,9 @@ interface Reader {
  * highest epoch and then index holds every group that was ever settled, and a majority is made to hold it.
  * @throws JournalUnavailable fewer than `majority` mirrors can be read, hold a log to believe, or can be repaired.
  */
-export async function recover(mirrors: readonly Mirror[], majority: number): Promise<Recovered> {
+export async function recover({ mirrors, majority, configured }: Candidates): Promise<Recovered> {
   const examined = await examineAll(mirrors);
-  const readers = readersOf(examined);
+  const readers = readersOf(examined, configured);
   if (readers.length < majority) throw tooFew(mirrors, majority, `${readers.length} with a log that can be believed`);
   const epoch = 1 + Math.max(...examined.map(({ log }) => Math.max(log.promised ?? 0, log.last?.epoch ?? 0)));
   const promised = await succeeding(readers, ({ mirror }) => writeEpoch(mirror.disk, epoch));
@@ -66,9 +74,12 @@ async function examineAll(mirrors: readonly Mirror[]): Promise<Reader[]> {
   return examined;
 }
 
-/** Who counts: mirrors that promised. A drive that is new, or was still being filled, knows nothing, unless nobody has a record yet. */
-function readersOf(examined: readonly Reader[]): Reader[] {
-  const unused = examined.every(({ log }) => log.lastSequence === 0);
+/**
+ * Who counts: mirrors that promised. A drive that is new, or was still being filled, knows nothing, unless the journal is new: all of its
+ * mirrors are there, and none has a record.
+ */
+function readersOf(examined: readonly Reader[], configured: number): Reader[] {
+  const unused = examined.length === configured && examined.every(({ log }) => log.lastSequence === 0);
   return unused ? [...examined] : examined.filter(({ log }) => log.promised !== undefined);
 }
 

@@ -63,6 +63,9 @@ test('power cuts: acknowledged records survive on 1, 2, 3 and 5 mirrors', async 
 test('power cuts while drives are away or new: up to 2 of 5', async (context) => {
   const trials = await manySeeds(200, 4000, async (seed) => {
     const trial = new JournalTrial(seed, 5);
+    // A new journal wants all of its mirrors once.
+    await trial.open();
+    await trial.journal.close();
     for (let round = 0; round < 5; round++) {
       const troubled = new Set([trial.pick(5), trial.pick(5)]);
       for (const place of troubled) {
@@ -227,6 +230,16 @@ test('fewer than a majority: it does not open, and says which mirrors are missin
   );
   disks[0]?.restore();
   assert.deepEqual(await contentsOf(disks), contents);
+});
+
+test('a new journal wants all of its mirrors once', async () => {
+  const disks = [1, 2, 3].map((place) => memoryDisk(`drive${place}`, seededRandom(place)));
+  disks[2]?.vanish();
+  await assert.rejects(contentsOf(disks), JournalUnavailable);
+  disks[2]?.restore();
+  assert.deepEqual(await contentsOf(disks), []);
+  disks[1]?.vanish();
+  assert.deepEqual(await contentsOf(disks), []);
 });
 
 test('new drives do not vote: three of five replaced at once is a loss that is told', async () => {
