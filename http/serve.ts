@@ -9,6 +9,7 @@ import { bucketKind } from '../engine/bucket/bucket-kind.ts';
 import { type Engine, openEngine } from '../engine/engine.ts';
 import { engineOptions } from '../engine/engine-options.ts';
 import type { Log } from '../engine/log.ts';
+import { missedBlobs } from '../engine/missed-blobs.ts';
 import type { Drive } from '../engine/shards/drive.ts';
 import { markDirectory } from '../engine/shards/drive-format.ts';
 import { openBlobStore } from '../engine/shards/open-blob-store.ts';
@@ -110,14 +111,6 @@ async function openHouse(config: ServerConfig, log: Log, closers: Closers): Prom
   const handed: Closers = [];
   closers.push(() => closeAll(below));
   closers.push(() => closeAll(handed));
-  const blobs = await openBlobStore({
-    drives,
-    threads: config.threads,
-    diskModule: new URL('../journal/node-disk.js', import.meta.url).href,
-    clock: systemClock,
-    randomness: systemRandomness,
-  });
-  handed.push(() => blobs.close());
   let journal: Journal | undefined;
   const store = await openStandbyStore({
     drives: await stateDrives(drives),
@@ -132,6 +125,20 @@ async function openHouse(config: ServerConfig, log: Log, closers: Closers): Prom
   journal = opened.journal;
   handed.push(() => opened.journal.close());
   refuseForeignJournal(journal, store);
+  // The healer, which starts with the blob store, reads rows: they have to be all there.
+  await replay({ journal, store, kinds, log });
+  const blobs = await openBlobStore({
+    drives,
+    threads: config.threads,
+    diskModule: new URL('../journal/node-disk.js', import.meta.url).href,
+    clock: systemClock,
+    randomness: systemRandomness,
+    log,
+    missedBlobs: (set, slot) => missedBlobs(store, set, slot),
+    // A blob's row goes on naming the slots that missed its write: the next sweep looks and finds it whole.
+    onHealed: () => undefined,
+  });
+  handed.push(() => blobs.close());
   const engine = await openEngine({
     journal,
     store,
