@@ -4,7 +4,7 @@ import { blobRow, holdBlobs, partReferrer, releaseBlobs } from '../bucket/blob-r
 import { pack } from '../bucket/codec.ts';
 import { partKey, tables } from '../bucket/row-keys.ts';
 import { decodeEvent, encodeEvent, packPart } from './codec.ts';
-import { decideWith, type UploadState } from './decide.ts';
+import { decideWith, refusePartNumber, type UploadState } from './decide.ts';
 import type { UploadCommand, UploadEvent, UploadReply } from './parts.ts';
 import { findPart, findUpload, partRowsMax, partsAfter } from './queries.ts';
 
@@ -18,7 +18,10 @@ export function uploadKind(partBytesMin: number): UploadKind {
 function consult(uploadId: string, command: UploadCommand, rows: RowView): UploadState | Promise<UploadState> {
   const upload = findUpload(rows, command);
   if (upload === undefined) return { upload };
-  if (command.type === 'UploadPart') return { upload, part: findPart(rows, uploadId, command.part.partNumber) };
+  if (command.type === 'UploadPart') {
+    const { partNumber } = command.part;
+    return { upload, part: refusePartNumber(partNumber) === undefined ? findPart(rows, uploadId, partNumber) : undefined };
+  }
   return partsAfter(rows, uploadId, 0, partRowsMax).then((parts) => ({ upload, parts }));
 }
 
