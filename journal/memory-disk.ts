@@ -39,6 +39,8 @@ export interface MemoryDisk extends Disk {
   vanish(): void;
   /** The drive is back, with what it held. */
   restore(): void;
+  /** Bytes written and not yet synced, over all files. */
+  unsyncedBytes(): number;
   /** Bit rot: flips bits of one byte, on the medium and in the cache. */
   rot(path: string, position: number): void;
 }
@@ -197,6 +199,15 @@ class TwinDisk implements MemoryDisk {
 
   restore(): void {
     this.#removed = false;
+  }
+
+  unsyncedBytes(): number {
+    let bytes = 0;
+    for (const entry of this.#medium.names.values()) {
+      if (entry === 'directory') continue;
+      for (const change of entry.pending) if (change.kind === 'write') bytes += change.bytes.length;
+    }
+    return bytes;
   }
 
   rot(path: string, position: number): void {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openEmbeddedJournal } from '../../journal/embedded-journal.ts';
-import { emptyStream, JournalUnavailable } from '../../journal/journal.ts';
+import { emptyStream, JournalOutcomeUnknown, JournalUnavailable } from '../../journal/journal.ts';
 import { type MemoryDisk, memoryDisk } from '../../journal/memory-disk.ts';
 import { JournalTrial } from '../support/journal-trial.ts';
 import { seededRandom } from '../support/seeded-random.ts';
@@ -267,3 +267,58 @@ test('the only mirror that has the last record is enough among a majority', asyn
     assert.equal((await contentsOf([first, second, third])).at(-1), 'late', `seed ${seed}`);
   }
 });
+
+/** One of three mirrors has a record that was settled as not stored; it went away, and `appends` records were stored without it. */
+async function leftWithOldTail(seed: number, appends: number): Promise<Filled> {
+  const { disks, contents } = await filled(3, 4, seed);
+  const [first, second, third] = disks as [MemoryDisk, MemoryDisk, MemoryDisk];
+  const journal = await openEmbeddedJournal({ disks, headOf: () => emptyStream, segmentBytes });
+  // All three hold the epoch's beginning before two of them fail.
+  const early = await journal.append({ stream: 'bucket/b', expected: emptyStream, time: 1, payload: Buffer.from('early') });
+  while (journal.status().mirrors.some(({ backlogBytes }) => backlogBytes > 0)) await new Promise((resolve) => setImmediate(resolve));
+  for (const disk of [second, third]) disk.fail((operation) => (operation === 'write' ? 'EIO' : undefined));
+  const lost = { stream: 'bucket/b', expected: early.head, time: 2, payload: Buffer.alloc(500, 'lost') };
+  await assert.rejects(journal.append(lost), JournalOutcomeUnknown);
+  while (first.unsyncedBytes() > 0) await new Promise((resolve) => setImmediate(resolve));
+  first.vanish();
+  journal.mirrorLost(first.name);
+  for (const disk of [second, third]) {
+    disk.fail(undefined);
+    journal.mirrorReturned(disk.name, disk);
+  }
+  while (journal.status().phase !== 'serving') await new Promise((resolve) => setImmediate(resolve));
+  let expected = early.head;
+  for (let index = 0; index < appends; index++) {
+    expected = (await journal.append({ stream: 'bucket/b', expected, time: 3, payload: Buffer.from(`after ${index}`) })).head;
+  }
+  await journal.close();
+  first.restore();
+  return { disks, contents: [...contents, 'early', ...Array.from({ length: appends }, (_, index) => `after ${index}`)] };
+}
+
+test('a mirror that was away does not win with its old tail, and loses it', async () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    for (const appends of [0, 1, 5]) {
+      const { disks, contents } = await leftWithOldTail(seed, appends);
+      const [first, second, third] = disks as [MemoryDisk, MemoryDisk, MemoryDisk];
+      const place = `seed ${seed}, ${appends} appends`;
+      const old = Object.values(await segments(first)).join();
+      if (seed % 2 === 0) third.vanish();
+      assert.deepEqual(await contentsOf([first, second, third]), contents, place);
+      third.restore();
+      assert.deepEqual(await contentsOf([first, second, third]), contents, place);
+      const journal = await openEmbeddedJournal({ disks, headOf: () => emptyStream, segmentBytes });
+      await journal.close();
+      assert.notEqual(Object.values(await segments(first)).join(), old, place);
+      assert.deepEqual(
+        await contentsOf([first, third, memoryDisk('drive1', seededRandom(seed))].sort(byName)),
+        contents,
+        `${place}: by the mended mirror`,
+      );
+    }
+  }
+});
+
+function byName(left: MemoryDisk, right: MemoryDisk): number {
+  return left.name < right.name ? -1 : 1;
+}
