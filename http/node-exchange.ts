@@ -17,7 +17,13 @@ export interface NodeRequest {
   readonly framing: RequestFraming;
   /** The client sends its body only after `100 Continue`. */
   readonly awaitsContinue: boolean;
-  readonly report: (defect: unknown) => void;
+}
+
+/** What an exchange has to know of its listener. */
+export interface NodeSurroundings {
+  /** No more requests are wanted on any connection. */
+  readonly closing: boolean;
+  report(defect: unknown): void;
 }
 
 /** One request and its answer over node:http. */
@@ -33,13 +39,13 @@ export class NodeExchange implements Exchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #inbound: InboundBody;
-  readonly #report: (defect: unknown) => void;
+  readonly #around: NodeSurroundings;
   readonly #departure = new Departure();
   #awaitsContinue: boolean;
   #answered = false;
   #byName: ReadonlyMap<string, string> | undefined;
 
-  constructor({ request, response, headers, framing, awaitsContinue, report }: NodeRequest) {
+  constructor({ request, response, headers, framing, awaitsContinue }: NodeRequest, around: NodeSurroundings) {
     const target = originForm(request.url ?? '/');
     const mark = target.indexOf('?');
     this.method = request.method ?? '';
@@ -52,7 +58,7 @@ export class NodeExchange implements Exchange {
     this.#request = request;
     this.#response = response;
     this.#awaitsContinue = awaitsContinue;
-    this.#report = report;
+    this.#around = around;
     this.#inbound = framing.contentLength === 0 ? emptyBody : this.#receive();
     this.body = this.#inbound;
     response.once('close', () => this.#departure.leave());
@@ -106,7 +112,7 @@ export class NodeExchange implements Exchange {
       cut: (trouble) => {
         if (this.#departure.gone) return;
         this.#response.destroy();
-        this.#report(trouble);
+        this.#around.report(trouble);
       },
     });
   }
@@ -156,6 +162,7 @@ export class NodeExchange implements Exchange {
     for (const [name, value] of headers) if (isHeaderName(name)) flat.push(name, toLatin1(cleanHeaderValue(value)));
     if (contentLength !== undefined) flat.push('Content-Length', String(contentLength));
     if (lingers) flat.push('Connection', 'close');
+    else if (this.#around.closing) this.#response.shouldKeepAlive = false;
     this.#response.writeHead(status, flat);
     return lingers;
   }

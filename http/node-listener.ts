@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { type ExchangeHandler, exchangesMax, type Listener, type ListenerOptions } from './listener.ts';
-import { NodeExchange } from './node-exchange.ts';
+import { NodeExchange, type NodeSurroundings } from './node-exchange.ts';
 import { frameRequest, headerBytesMax } from './request-framing.ts';
 
 /** Longest time for a header block to arrive; 408 after it. */
@@ -20,6 +20,8 @@ export async function openNodeListener(options: ListenerOptions, handler: Exchan
     keepAliveTimeout: keepAliveMilliseconds,
     // A 5 GiB upload takes its time; what is idle meanwhile is cut by the exchange.
     requestTimeout: 0,
+    // Refused here, with everything behind it.
+    requireHostHeader: false,
   };
   const { tls } = options;
   const server = tls
@@ -32,12 +34,14 @@ export async function openNodeListener(options: ListenerOptions, handler: Exchan
   return listener;
 }
 
-class NodeListener implements Listener {
+class NodeListener implements Listener, NodeSurroundings {
   readonly transport = `node ${process.versions.node}`;
   readonly limits: readonly string[] = [];
+  readonly report: (defect: unknown) => void;
   readonly #server: Server;
   readonly #handler: ExchangeHandler;
-  readonly #report: (defect: unknown) => void;
+  readonly #refused = new WeakSet<Socket>();
+  #port = 0;
   #underWay = 0;
   #closing = false;
   #emptied: (() => void) | undefined;
@@ -45,13 +49,17 @@ class NodeListener implements Listener {
   constructor(server: Server, options: ListenerOptions, handler: ExchangeHandler) {
     this.#server = server;
     this.#handler = handler;
-    this.#report = options.report ?? (() => undefined);
+    this.report = options.report ?? (() => undefined);
     server.on('request', (request, response) => this.#accept(request, response, false));
     server.on('checkContinue', (request, response) => this.#accept(request, response, true));
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
+  }
+
+  get closing(): boolean {
+    return this.#closing;
   }
 
   listen(host: string, port: number): Promise<void> {
@@ -59,6 +67,7 @@ class NodeListener implements Listener {
       this.#server.once('error', reject);
       this.#server.listen(port, host, () => {
         this.#server.off('error', reject);
+        this.#port = (this.#server.address() as AddressInfo).port;
         resolve();
       });
     });
@@ -83,15 +92,16 @@ class NodeListener implements Listener {
   }
 
   #accept(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
-    if (this.#closing) response.shouldKeepAlive = false;
+    const { socket } = request;
+    if (this.#refused.has(socket)) return;
     const headers = NodeExchange.headersOf(request);
     const framing = frameRequest(headers);
     if (typeof framing === 'string') {
-      refuse(response, 400, framing);
+      this.#refuse(socket, response, 400, framing);
       return;
     }
     if (this.#underWay >= exchangesMax) {
-      refuse(response, 503, 'too many requests at a time');
+      this.#refuse(socket, response, 503, 'too many requests at a time');
       return;
     }
     this.#underWay += 1;
@@ -99,21 +109,22 @@ class NodeListener implements Listener {
       this.#underWay -= 1;
       if (this.#underWay === 0) this.#emptied?.();
     });
-    const exchange = new NodeExchange({ request, response, headers, framing, awaitsContinue, report: this.#report });
+    const exchange = new NodeExchange({ request, response, headers, framing, awaitsContinue }, this);
     this.#handler(exchange).then(
       () => {
-        if (exchange.abandon()) this.#report(new Error(`no answer was given to ${exchange.method} ${exchange.path}`));
+        if (exchange.abandon()) this.report(new Error(`no answer was given to ${exchange.method} ${exchange.path}`));
       },
       (defect) => {
         exchange.abandon();
-        this.#report(defect);
+        this.report(defect);
       },
     );
   }
-}
 
-/** Whatever comes behind a request like this can't be trusted to be a request. */
-function refuse(response: ServerResponse, status: number, reason: string): void {
-  response.writeHead(status, { 'Content-Type': 'text/plain', 'Content-Length': reason.length, Connection: 'close' });
-  response.end(reason);
+  /** Whatever comes behind a request like this can't be trusted to be a request. Node would still parse it. */
+  #refuse(socket: Socket, response: ServerResponse, status: number, reason: string): void {
+    this.#refused.add(socket);
+    response.writeHead(status, { 'Content-Type': 'text/plain', 'Content-Length': reason.length, Connection: 'close' });
+    response.end(reason);
+  }
 }

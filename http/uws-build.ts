@@ -66,6 +66,7 @@ export const uwsLimits: readonly string[] = [
 /** What the build of 2023 lacks beside that; measured with raw sockets, asserted by the conformance suite. */
 export const oldUwsLimits: readonly string[] = [
   'Plain HTTP only.',
+  'A Content-Length of 1,000,000,000 or more closes the connection: larger objects need multipart uploads.',
   'At most 48 headers: with more the connection hangs and is closed after 10 seconds.',
   'At most 4096 bytes of headers when they arrive in several packets: with more the connection is closed.',
   'Requests it does not understand (bare LF, folded lines, HTTP/1.0, blanks before a colon, absolute targets) hang and are closed after 10 seconds, or are closed at once; none is told why.',

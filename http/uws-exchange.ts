@@ -44,6 +44,9 @@ export class UwsExchange implements Exchange {
   /** Until the answer is complete or the client has gone; any call on the response throws after that. */
   #live = true;
   #answered = false;
+  /** Goes on with a chunk that the socket took in part. */
+  #offerRest: ((sentBytes: number) => boolean) | undefined;
+  #awaitsWritable = false;
   #byName: ReadonlyMap<string, string> | undefined;
 
   constructor({ request, response, headers, framing }: UwsRequestParts, around: UwsSurroundings) {
@@ -101,13 +104,10 @@ export class UwsExchange implements Exchange {
         // A streamed answer can't close behind itself.
         if (this.#live && this.#leftBytes() > discardBytesMax) this.#response.close();
       },
-      write: (chunk, isLast) => {
-        const head = sentBytes === 0 ? { status, headers } : undefined;
+      write: (chunk) => {
         const start = sentBytes;
         sentBytes += chunk.byteLength;
-        return isLast && start === 0 && chunk.byteLength <= bufferedAnswerBytesMax
-          ? this.#finish(() => this.#writeWhole(status, headers, { bytes: chunk }))
-          : this.#write(chunk, { start, contentLength, head });
+        return this.#write(chunk, { start, contentLength, head: start === 0 ? { status, headers } : undefined });
       },
       cut: (trouble) => {
         if (!this.#live) return;
@@ -157,32 +157,31 @@ export class UwsExchange implements Exchange {
     this.#inbound.cancel();
     const { bytes } = answer;
     if (bytes.length <= bufferedAnswerBytesMax || this.method === 'HEAD' || isBodyless(status)) {
-      this.#finish(() => this.#writeWhole(status, headers, answer));
+      this.#sendWhole(status, headers, answer);
       return;
     }
     const chunk = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
     void this.#write(chunk, { start: 0, contentLength: chunk.byteLength, head: { status, headers } });
   }
 
-  async #finish(write: () => void): Promise<void> {
-    if (!this.#live) return;
-    this.#response.cork(write);
-    this.#complete();
-  }
-
-  #writeWhole(status: number, headers: ResponseHeaders, { bytes, contentLength }: Answer): void {
+  #sendWhole(status: number, headers: ResponseHeaders, { bytes, contentLength }: Answer): void {
     const response = this.#response;
-    const closes = this.#around.closing || (!this.#inbound.ended && this.#leftBytes() > discardBytesMax);
-    this.#writeHead(status, headers);
-    const bodyless = isBodyless(status);
-    if (!bodyless && this.method !== 'HEAD') {
-      response.end(bytes, closes);
-      return;
-    }
-    // endWithoutBody(length) leaves 20.30 waiting for so many bytes, and it can't close: this way it does neither.
-    if (!bodyless) response.writeHeader('Content-Length', String(contentLength ?? Buffer.byteLength(bytes)));
-    if (closes) response.writeHeader('Connection', 'close');
-    response.endWithoutBody();
+    const endless = this.#leftBytes() > discardBytesMax;
+    // Closing now would reset the connection under a client that still sends, and the answer be lost. Not read any more, it is closed as idle.
+    if (endless) response.pause();
+    response.cork(() => {
+      this.#writeHead(status, headers);
+      if (endless) response.writeHeader('Connection', 'close');
+      if (!isBodyless(status) && this.method !== 'HEAD') {
+        response.end(bytes, this.#around.closing && !endless);
+        return;
+      }
+      // endWithoutBody(length) leaves 20.30 waiting for so many bytes: this way it doesn't.
+      if (!isBodyless(status)) response.writeHeader('Content-Length', String(contentLength ?? Buffer.byteLength(bytes)));
+      if (this.#around.closing && !endless) response.writeHeader('Connection', 'close');
+      response.endWithoutBody();
+    });
+    this.#complete();
   }
 
   #writeHead(status: number, headers: ResponseHeaders): void {
@@ -194,30 +193,35 @@ export class UwsExchange implements Exchange {
   /** Resolves when the chunk has been taken to its last byte, or the client has gone. */
   async #write(chunk: Uint8Array, { start, contentLength, head }: Stretch): Promise<void> {
     if (!this.#live) return;
-    const response = this.#response;
     let taken = false;
-    const attempt = (rest: Uint8Array): boolean => {
-      const [all, complete] = response.tryEnd(rest, contentLength);
-      taken = all || complete;
-      if (complete) this.#complete();
-      return taken;
-    };
-    response.cork(() => {
+    this.#response.cork(() => {
       if (head !== undefined) {
         this.#writeHead(head.status, head.headers);
-        if (this.#around.closing) response.writeHeader('Connection', 'close');
+        if (this.#around.closing) this.#response.writeHeader('Connection', 'close');
       }
-      attempt(chunk);
+      taken = this.#offer(chunk, contentLength);
     });
     if (taken) return;
     await this.departure.until(
       new Promise<void>((resolve) => {
-        response.onWritable((sentBytes) => {
-          if (!taken && attempt(chunk.subarray(sentBytes - start))) resolve();
-          return taken;
-        });
+        this.#offerRest = (sentBytes) => {
+          if (!this.#offer(chunk.subarray(sentBytes - start), contentLength)) return false;
+          this.#offerRest = undefined;
+          resolve();
+          return true;
+        };
+        // One handler for all of an answer: set anew from within, 20.30 would put the old one back.
+        if (!this.#awaitsWritable) this.#response.onWritable((sentBytes) => this.#offerRest?.(sentBytes) ?? true);
+        this.#awaitsWritable = true;
       }),
     );
+  }
+
+  /** True if the socket took all of it. */
+  #offer(chunk: Uint8Array, contentLength: number): boolean {
+    const [taken, complete] = this.#response.tryEnd(chunk, contentLength);
+    if (complete) this.#complete();
+    return taken || complete;
   }
 
   #complete(): void {

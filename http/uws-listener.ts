@@ -1,5 +1,5 @@
 import { type ExchangeHandler, exchangesMax, type Listener, type ListenerOptions } from './listener.ts';
-import { frameRequest } from './request-framing.ts';
+import { frameRequest, headerBytesMax } from './request-framing.ts';
 import type { UwsApp, UwsBuild, UwsListenSocket, UwsModule, UwsRequest, UwsResponse } from './uws-build.ts';
 import { UwsExchange, type UwsSurroundings } from './uws-exchange.ts';
 
@@ -82,10 +82,16 @@ class UwsListener implements Listener, UwsSurroundings {
 
   #accept(response: UwsResponse, request: UwsRequest): void {
     const headers: [string, string][] = [];
+    let headerBytes = request.getUrl().length + (request.getQuery()?.length ?? 0);
     request.forEach((name, value) => {
+      headerBytes += name.length + value.length;
       headers.push([name, value]);
     });
     const framing = frameRequest(headers);
+    if (headerBytes > headerBytesMax) {
+      refuse(response, '431 Request Header Fields Too Large', `more than ${headerBytesMax} bytes of headers`);
+      return;
+    }
     if (typeof framing === 'string') {
       refuse(response, '400 Bad Request', framing);
       return;
@@ -108,11 +114,19 @@ class UwsListener implements Listener, UwsSurroundings {
   }
 }
 
-/** Whatever comes behind a request like this can't be trusted to be a request. */
+/** Whatever comes behind a request like this can't be trusted to be a request: while this one is unanswered, it closes the connection. */
 function refuse(response: UwsResponse, status: string, reason: string): void {
-  response.cork(() => {
-    response.writeStatus(status);
-    response.writeHeader('Content-Type', 'text/plain');
-    response.end(reason, true);
+  let gone = false;
+  response.onAborted(() => {
+    gone = true;
+  });
+  // Not at once: what has arrived together with the request would be served.
+  setImmediate(() => {
+    if (gone) return;
+    response.cork(() => {
+      response.writeStatus(status);
+      response.writeHeader('Content-Type', 'text/plain');
+      response.end(reason, true);
+    });
   });
 }
