@@ -4,7 +4,7 @@
  *
  *   0 magic u32 · 4 format u8 · 5 shard u8 · 6 data shards u8 · 7 parity shards u8 · 8 set u32 · 12 segment u32 · 16 offset u32
  *   20 stripe u32 · 24 stripe bytes u32 · 28 shard bytes u32 · 32 blob id, 16 bytes · 48 deployment, 8 bytes
- *   56 checksum of bytes 0..56 and of the table, 8 bytes · 64 table, 8 bytes a piece
+ *   56 checksum of bytes 0..56 and of table and padding, 8 bytes · 64 table, 8 bytes a piece
  *
  * The head says its own place and the deployment's secret name: neither a block that was moved or left over, nor bytes that a
  * client stored to look like one pass for the block that belongs here.
@@ -160,14 +160,14 @@ export function stripeOfHead(
 }
 
 function headChecksum(head: Buffer): Buffer {
-  const end = fixedHeadBytes + Math.ceil(head.readUInt32LE(28) / pieceBytes) * checksumBytes;
+  const end = headBytesOf(head.readUInt32LE(28));
   if (end > head.length) return noChecksum;
   head.copy(headScratch, 0, 0, 56);
   head.copy(headScratch, 56, fixedHeadBytes, end);
   return checksumOf(headScratch.subarray(0, end - checksumBytes));
 }
 
-const headScratch = Buffer.alloc(fixedHeadBytes + (stripeBytesMax / pieceBytes) * checksumBytes);
+const headScratch = Buffer.alloc(headBytesOf(stripeBytesMax));
 const noChecksum = Buffer.alloc(checksumBytes);
 
 function checksumOf(bytes: Buffer): Buffer {

@@ -1,9 +1,11 @@
 /** The file that makes a directory a drive of a deployment: `.liteio/format.json`. */
 import type { Disk } from '../../journal/disk.ts';
+import { segmentDirectory } from './block.ts';
 
 export const markDirectory = '.liteio';
 export const formatPath = `${markDirectory}/format.json`;
 const newFormatPath = `${markDirectory}/format.json.new`;
+const segmentRoot = 'segments';
 const formatNumber = 1;
 
 export interface DriveFormat {
@@ -35,9 +37,20 @@ export function parseFormat(text: string): DriveFormat {
   return fields;
 }
 
-/** Durable when it resolves; a crash leaves the old file or the new one. */
+/** Nothing was stored here yet: what there is comes from a format that was begun. */
+export async function isBare(disk: Disk): Promise<boolean> {
+  const entries = (await disk.list('')).filter((entry) => entry !== 'lost+found' && entry !== markDirectory);
+  if (entries.length === 0) return true;
+  if (entries.length > 1 || entries[0] !== segmentRoot) return false;
+  for (const set of await disk.list(segmentRoot)) if ((await disk.list(`${segmentRoot}/${set}`)).length > 0) return false;
+  return true;
+}
+
+/** Durable when it resolves; a crash leaves the old file or the new one. The directory for segments comes with it. */
 export async function writeFormat(disk: Disk, format: DriveFormat): Promise<void> {
   await disk.makeDirectory(markDirectory);
+  await disk.makeDirectory(segmentDirectory(format.set));
+  await disk.syncDirectory(segmentRoot);
   await writeSmallFile(disk, newFormatPath, JSON.stringify({ format: formatNumber, ...format }));
   await disk.rename(newFormatPath, formatPath);
   await disk.syncDirectory(markDirectory);

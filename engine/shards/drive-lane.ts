@@ -50,10 +50,8 @@ export class DriveLane {
   }
 
   private async open(set: number, segment: number): Promise<DiskFile> {
-    await this.disk.makeDirectory(segmentDirectory(set));
-    const file = await this.disk.open(segmentPath(set, segment), 'create');
-    // A number is never given twice among drives at quorum: what is here was left by a write that didn't count.
-    if ((await file.size()) > 0) await file.truncate(0);
+    // A file that is there already holds what an earlier process wrote: rather go without this drive than write over it.
+    const file = await this.disk.open(segmentPath(set, segment), 'exclusive');
     await this.disk.syncDirectory(segmentDirectory(set));
     return file;
   }

@@ -5,13 +5,15 @@
 import { createActor, createMachine } from 'xstate';
 import type { Disk } from '../../journal/disk.ts';
 import type { Clock } from '../clock.ts';
-import { type DriveFormat, markDirectory, readFormat, writeSmallFile } from './drive-format.ts';
+import { type DriveFormat, isBare, markDirectory, readFormat, writeSmallFile } from './drive-format.ts';
 
 export type DriveState = 'probing' | 'online' | 'suspect' | 'offline' | 'healing';
 
 export const probeMilliseconds = 500;
 /** Milliseconds after which a probe counts as failed. */
 const probePatienceMilliseconds = 2_000;
+/** Probes that must find an empty directory before it is taken for a new drive: somebody may be busy removing or filling it. */
+const blankProbesMin = 3;
 /** Failed probes after which a suspect drive is taken for dead. */
 const failedProbesMax = 3;
 
@@ -61,6 +63,7 @@ export class Drive {
   private readonly life = createActor(lifeCycle);
   private readonly listeners = new Set<(drive: Drive) => void>();
   private failedProbes = 0;
+  private blankProbes = 0;
   /** It was away, and what it missed is not yet restored. */
   private behind: boolean;
   private probing: Promise<void> | undefined;
@@ -142,7 +145,8 @@ export class Drive {
     const thorough = this.state === 'suspect';
     const finding = await this.inTime(probeDisk(this.disk, this.format, thorough));
     if (this.closed) return;
-    if (finding.found === 'blank') return this.adopt();
+    if (finding.found === 'blank') return this.meetBlank();
+    this.blankProbes = 0;
     if (finding.found === 'fine') return this.welcome();
     this.reason = finding.reason;
     if (finding.found === 'gone') return this.tell('gone');
@@ -157,9 +161,11 @@ export class Drive {
   }
 
   /** An empty directory where a drive was: it was replaced while we run. */
-  private async adopt(): Promise<void> {
+  private async meetBlank(): Promise<void> {
     this.reason = 'the drive was replaced by an empty one';
     this.tell('gone');
+    this.blankProbes += 1;
+    if (this.blankProbes < blankProbesMin) return;
     try {
       this.format = await this.parts.adopt();
       this.blank = true;
@@ -208,7 +214,7 @@ async function whyUnreadable(disk: Disk, error: NodeJS.ErrnoException): Promise<
   if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') return { found: 'failed', reason: error.message };
   try {
     if (!(await disk.exists(''))) return { found: 'gone', reason: 'the directory is missing' };
-    if ((await disk.list('')).length === 0) return { found: 'blank' };
+    if (await isBare(disk)) return { found: 'blank' };
     return { found: 'gone', reason: 'the directory has no format file' };
   } catch (second) {
     return { found: 'failed', reason: (second as Error).message };

@@ -2,7 +2,7 @@
 import type { Disk } from '../../journal/disk.ts';
 import type { Clock, Randomness } from '../clock.ts';
 import { Drive } from './drive.ts';
-import { type DriveFormat, formatPath, markDirectory, readFormat, writeFormat } from './drive-format.ts';
+import { type DriveFormat, formatPath, isBare, markDirectory, readFormat, writeFormat } from './drive-format.ts';
 import { type IsAlive, type LockHolder, liveHolder, releaseLock, takeLock } from './drive-lock.ts';
 import { type DrivePlan, type Inspection, type PlannedDrive, planDrives } from './drive-plan.ts';
 import type { Layout } from './layout.ts';
@@ -52,13 +52,9 @@ async function inspect(disk: Disk): Promise<Inspection> {
   const { name } = disk;
   try {
     if (!(await disk.exists(''))) return { name, content: { kind: 'missing' } };
-    const entries = (await disk.list('')).filter((entry) => entry !== 'lost+found');
-    if (await disk.exists(formatPath)) {
-      const bare = entries.every((entry) => entry === markDirectory);
-      return { name, content: { kind: 'formatted', format: await readFormat(disk), bare } };
-    }
-    const blank = entries.every((entry) => entry === markDirectory);
-    return { name, content: { kind: blank ? 'blank' : 'foreign' } };
+    const bare = await isBare(disk);
+    if (await disk.exists(formatPath)) return { name, content: { kind: 'formatted', format: await readFormat(disk), bare } };
+    return { name, content: { kind: bare ? 'blank' : 'foreign' } };
   } catch (error) {
     return { name, content: { kind: 'broken', reason: (error as Error).message } };
   }

@@ -64,9 +64,10 @@ export class SegmentAppender {
     this.parts = parts;
   }
 
-  /** Number of the segment that is open, if one is. */
-  get openSegment(): number | undefined {
-    return this.current?.segment;
+  /** Is the segment open, or has it writers that have yet to seal? */
+  holds(segment: number): boolean {
+    for (const held of this.held.keys()) if (held.segment === segment) return true;
+    return false;
   }
 
   /** Drives that take new writes. */
@@ -86,6 +87,11 @@ export class SegmentAppender {
     current.end += bytes;
     current.holders += 1;
     return { segment: current, offset };
+  }
+
+  /** The drive has gone: its files may work on for those who have them open, but nobody would find them again. */
+  dropDrive(slot: number): void {
+    for (const held of this.held.values()) held.lanes[slot]?.fail(new Error('the drive is offline'));
   }
 
   release(segment: OpenSegment): void {

@@ -1,9 +1,14 @@
-/** The segment files of one drive that a worker has open for reading, the least recently used closed first. */
+/** The segment files of one drive that a worker has open, apart from those it appends to; the least recently used is closed first. */
 import type { Disk, DiskFile } from '../../journal/disk.ts';
 import { segmentDirectory, segmentPath } from './block.ts';
 
 /** Open files of one drive in one worker. */
 const openFilesMax = 64;
+
+export interface SegmentName {
+  readonly set: number;
+  readonly segment: number;
+}
 
 interface OpenFile {
   readonly file: Promise<DiskFile>;
@@ -13,6 +18,7 @@ interface OpenFile {
 
 export class SegmentFiles {
   private readonly disk: Disk;
+  /** By mode and path. */
   private readonly files = new Map<string, OpenFile>();
 
   constructor(disk: Disk) {
@@ -20,14 +26,39 @@ export class SegmentFiles {
   }
 
   /** Fills `target` from `position`; the bytes read, fewer at the end of the file. Throws what the disk throws. */
-  async read(where: { set: number; segment: number }, target: Uint8Array, position: number): Promise<number> {
-    const path = segmentPath(where.set, where.segment);
-    const open = this.touch(path);
+  read(name: SegmentName, target: Uint8Array, position: number): Promise<number> {
+    return this.use('read', name, (file) => file.read(target, position));
+  }
+
+  /** Writes a block in place, not yet durable. Creates the file on a drive that lacks it. */
+  write(name: SegmentName, chunks: readonly Uint8Array[], position: number): Promise<void> {
+    return this.use('create', name, (file) => file.write(chunks, position));
+  }
+
+  /** Makes durable what was written to a segment, and its name. */
+  async sync(name: SegmentName): Promise<void> {
+    await this.use('create', name, (file) => file.sync());
+    await this.disk.syncDirectory(segmentDirectory(name.set));
+  }
+
+  /** Closes a segment's files, or all: what lies behind them may be another file now. */
+  forget(name?: SegmentName): void {
+    const path = name === undefined ? '' : segmentPath(name.set, name.segment);
+    for (const [key, open] of this.files) if (key.endsWith(path)) this.drop(key, open);
+  }
+
+  private async use<T>(mode: 'read' | 'create', name: SegmentName, work: (file: DiskFile) => Promise<T>): Promise<T> {
+    const path = segmentPath(name.set, name.segment);
+    const key = `${mode} ${path}`;
+    const open = this.files.get(key) ?? { file: this.disk.open(path, mode), users: 0, dropped: false };
+    open.users += 1;
+    this.files.delete(key);
+    this.files.set(key, open);
+    if (this.files.size > openFilesMax) this.drop(...this.files.entries().next().value!);
     try {
-      const file = await open.file;
-      return await file.read(target, position);
+      return await work(await open.file);
     } catch (error) {
-      this.drop(path, open);
+      this.drop(key, open);
       throw error;
     } finally {
       open.users -= 1;
@@ -35,43 +66,8 @@ export class SegmentFiles {
     }
   }
 
-  /** Writes a block in place and makes it durable. Creates the file on a drive that lacks it. */
-  async write(where: { set: number; segment: number }, chunks: readonly Uint8Array[], position: number): Promise<void> {
-    const directory = segmentDirectory(where.set);
-    const path = segmentPath(where.set, where.segment);
-    const isNew = !(await this.disk.exists(path));
-    if (isNew) await this.disk.makeDirectory(directory);
-    const file = await this.disk.open(path, 'create');
-    try {
-      await file.write(chunks, position);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    if (isNew) await this.disk.syncDirectory(directory);
-  }
-
-  /** Closes one file, or all: the directory behind them may be another now. */
-  forget(where?: { set: number; segment: number }): void {
-    const only = where === undefined ? undefined : segmentPath(where.set, where.segment);
-    for (const [path, open] of this.files) if (only === undefined || only === path) this.drop(path, open);
-  }
-
-  private touch(path: string): OpenFile {
-    const known = this.files.get(path);
-    const open = known ?? { file: this.disk.open(path, 'read'), users: 0, dropped: false };
-    open.users += 1;
-    this.files.delete(path);
-    this.files.set(path, open);
-    if (this.files.size > openFilesMax) {
-      const [oldest, file] = this.files.entries().next().value!;
-      this.drop(oldest, file);
-    }
-    return open;
-  }
-
-  private drop(path: string, open: OpenFile): void {
-    if (this.files.get(path) === open) this.files.delete(path);
+  private drop(key: string, open: OpenFile): void {
+    if (this.files.get(key) === open) this.files.delete(key);
     open.dropped = true;
     closeIfIdle(open);
   }

@@ -3,7 +3,16 @@ import type { DigestName, Digests } from '../body.ts';
 import type { Extent } from './blob-store.ts';
 import type { StripePlace } from './block.ts';
 
-export type ToWorker = WriteStripe | AbortWrite | ReadStripe | MendStripe | WalkSegment | DriveNews | ForgetSegments | CloseWorker;
+export type ToWorker =
+  | WriteStripe
+  | AbortWrite
+  | ReadStripe
+  | MendStripe
+  | SyncSegment
+  | WalkSegment
+  | DriveNews
+  | ForgetSegments
+  | CloseWorker;
 
 /** The next stripe of a body, lying in a stripe buffer that is the worker's until it gives it back. */
 export interface WriteStripe {
@@ -43,6 +52,17 @@ export interface MendStripe {
   readonly kind: 'mend';
   readonly job: number;
   readonly stripe: StripePlace;
+  readonly slot: number;
+  /** Durable before the answer; else a sync follows. */
+  readonly durable: boolean;
+}
+
+/** What was mended in a drive's segment is to be durable. */
+export interface SyncSegment {
+  readonly kind: 'sync';
+  readonly job: number;
+  readonly set: number;
+  readonly segment: number;
   readonly slot: number;
 }
 
@@ -99,7 +119,10 @@ export interface BufferReleased {
   readonly writer: number;
   readonly place: number;
 }
-/** Answer of read (`value`: where the bytes lie), mend (1: rewritten), walk (`stripes`), forget and close. */
+/**
+ * Answer of read (`value`: where the bytes lie), mend (1: rewritten), sync, walk (`stripes`, and `value` where to go on, -1 at
+ * the end), forget (`value`: 1 when no writer needs them) and close.
+ */
 export interface JobDone {
   readonly kind: 'done';
   readonly job: number;

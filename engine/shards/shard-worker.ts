@@ -10,7 +10,7 @@ import type { Kernel, KernelMemory } from './kernel.ts';
 import { type DriveView, SegmentAppender } from './segment-appender.ts';
 import { SegmentFiles } from './segment-files.ts';
 import { walkSegment } from './segment-walker.ts';
-import type { DriveNews, FromWorker, MendStripe, ReadStripe, ToWorker, WalkSegment, WriteStripe } from './shard-messages.ts';
+import type { DriveNews, FromWorker, MendStripe, ReadStripe, SyncSegment, ToWorker, WalkSegment, WriteStripe } from './shard-messages.ts';
 import { ShardWriter } from './shard-writer.ts';
 import { type ReadableDrive, StripeReader } from './stripe-reader.ts';
 
@@ -63,8 +63,6 @@ export class ShardWorker {
   private readonly mendQueue = new Map<string, { readonly stripe: StripePlace; readonly slot: number }>();
   /** Mending is done one block after the other: there is one buffer for it. */
   private mending: Promise<unknown> = Promise.resolve();
-  /** The block that is being mended. */
-  private underMend = '';
 
   constructor(parts: WorkerParts) {
     this.parts = parts;
@@ -90,6 +88,9 @@ export class ShardWorker {
         return;
       case 'mend':
         this.answer(message.job, this.enqueueMend(message));
+        return;
+      case 'sync':
+        this.answer(message.job, this.sync(message));
         return;
       case 'walk':
         return void this.walk(message);
@@ -167,21 +168,22 @@ export class ShardWorker {
   }
 
   private noteDamage(stripe: StripePlace, slot: number): void {
-    const name = blockName(stripe, slot);
-    if (name === this.underMend || this.mendQueue.has(name) || this.mendQueue.size >= mendQueueMax) return;
+    const name = `${stripe.set}/${stripe.segment}/${stripe.offset}/${slot}`;
+    if (this.mendQueue.has(name) || this.mendQueue.size >= mendQueueMax) return;
     this.mendQueue.set(name, { stripe, slot });
-    this.enqueueMend({ stripe, slot })
+    this.enqueueMend({ stripe, slot, durable: true })
       .then((rewritten) => rewritten === 1 && this.parts.post({ kind: 'mended', stripe, slot }))
       // The drive or its set isn't fit for it now: the next reader, or the healer, tries again.
       .catch(() => undefined)
       .finally(() => this.mendQueue.delete(name));
   }
 
-  private enqueueMend({ stripe, slot }: Pick<MendStripe, 'stripe' | 'slot'>): Promise<number> {
+  private enqueueMend({ stripe, slot, durable }: Pick<MendStripe, 'stripe' | 'slot' | 'durable'>): Promise<number> {
     const mended = this.mending.then(async () => {
-      this.underMend = blockName(stripe, slot);
-      const { reader } = this.sets[stripe.set]!;
-      return Number(await reader.mend(stripe, slot, this.parts.plan.mendPlace));
+      const { reader, drives } = this.sets[stripe.set]!;
+      const rewritten = await reader.mend(stripe, slot, this.parts.plan.mendPlace);
+      if (rewritten && durable) await drives[slot]!.files.sync(stripe);
+      return Number(rewritten);
     });
     this.mending = mended.catch(() => undefined);
     return mended;
@@ -200,11 +202,18 @@ export class ShardWorker {
     drive.writable = writable;
     drive.epoch += 1;
     drive.files.forget();
+    if (!readable) this.sets[set]!.appender.dropDrive(slot);
+  }
+
+  private async sync({ set, segment, slot }: SyncSegment): Promise<number> {
+    await this.sets[set]!.drives[slot]!.files.sync({ set, segment });
+    return 0;
   }
 
   private async forget(set: number, segments: readonly number[]): Promise<number> {
+    if (segments.some((segment) => this.sets[set]!.appender.holds(segment))) return 0;
     for (const segment of segments) for (const drive of this.sets[set]!.drives) drive.files.forget({ set, segment });
-    return segments.length;
+    return 1;
   }
 
   private async close(): Promise<number> {
@@ -222,8 +231,4 @@ export class ShardWorker {
       (error: Error) => this.parts.post({ kind: 'undone', job, reason: error.message }),
     );
   }
-}
-
-function blockName(stripe: StripePlace, slot: number): string {
-  return `${stripe.set}/${stripe.segment}/${stripe.offset}/${slot}`;
 }

@@ -38,6 +38,15 @@ export class StripeUnreadable extends Error {
 
 type Fetched = 'proved' | 'damaged' | 'failed' | 'late' | 'away';
 
+/** A readable drive lacks the block or has it damaged: it can be mended. */
+function isDamage(fetched: Fetched): boolean {
+  return fetched === 'damaged' || fetched === 'failed';
+}
+
+interface Damage {
+  readonly shard: number;
+}
+
 /** Bytes [from, to) of a shard, whole pieces. */
 interface ShardRange {
   readonly from: number;
@@ -65,18 +74,22 @@ export class StripeReader {
       };
     });
     const fetched = await Promise.all(needed.map(({ shard, range }) => this.fetch(stripe, shard, buffer, range)));
+    this.report(
+      stripe,
+      needed.filter((_, index) => isDamage(fetched[index]!)),
+    );
     const lost = needed.filter((_, index) => fetched[index] !== 'proved');
     if (lost.length === 0) return;
     const range = { from: Math.min(...lost.map((shard) => shard.range.from)), to: Math.max(...lost.map((shard) => shard.range.to)) };
     const covers = (held: ShardRange) => held.from <= range.from && held.to >= range.to;
     const present = needed.filter((shard, index) => fetched[index] === 'proved' && covers(shard.range)).map(({ shard }) => shard);
     const wanted = lost.map(({ shard }) => shard);
-    await this.recover({ stripe, buffer, range, present, wanted });
+    this.report(stripe, await this.recover({ stripe, buffer, range, present, wanted }));
   }
 
   /**
    * Makes sure that the block in `slot` is there and intact; rewrites it from the others where it isn't, and answers whether
-   * it had to. `buffer` has room for a whole stripe. Throws StripeUnreadable, or what the drive throws on the write.
+   * it had to. Not durable before a sync. `buffer` has room for a whole stripe. Throws StripeUnreadable, or what the drive throws on the write.
    */
   async mend(stripe: StripePlace, slot: number, buffer: number): Promise<boolean> {
     const { code, memory, drives, deployment } = this.parts;
@@ -93,14 +106,14 @@ export class StripeReader {
     return true;
   }
 
-  /** Fetches further shards until K are there, then rebuilds the wanted ones. */
+  /** Fetches further shards until K are there, then rebuilds the wanted ones. Answers the shards that were found damaged. */
   private async recover(loss: {
     stripe: StripePlace;
     buffer: number;
     range: ShardRange;
     present: number[];
     wanted: number[];
-  }): Promise<void> {
+  }): Promise<Damage[]> {
     const { stripe, buffer, range, present, wanted } = loss;
     const { code, drives } = this.parts;
     const shardBytes = shardBytesOf(stripe.stripeBytes, stripe.dataShards);
@@ -108,6 +121,7 @@ export class StripeReader {
     const candidates = shards.filter(
       (shard) => !present.includes(shard) && !wanted.includes(shard) && drives[slotOf(stripe, shard)]!.readable,
     );
+    const damages: Damage[] = [];
     while (present.length < code.dataShards) {
       const wave = candidates.splice(0, code.dataShards - present.length);
       if (wave.length === 0) {
@@ -116,10 +130,16 @@ export class StripeReader {
         );
       }
       const fetched = await Promise.all(wave.map((shard) => this.fetch(stripe, shard, buffer, range)));
+      damages.push(...wave.map((shard) => ({ shard })).filter((_, index) => isDamage(fetched[index]!)));
       present.push(...wave.filter((_, index) => fetched[index] === 'proved'));
     }
     const places = shards.map((shard) => buffer + shard * shardBytes + range.from);
     code.reconstruct({ places, present, wanted, length: range.to - range.from });
+    return damages;
+  }
+
+  private report(stripe: StripePlace, damages: readonly Damage[]): void {
+    for (const { shard } of damages) this.parts.onDamage(stripe, slotOf(stripe, shard));
   }
 
   /** Reads, proves and copies a shard's range to its place in the buffer. */
@@ -144,7 +164,6 @@ export class StripeReader {
       return 'late';
     }
     if (outcome instanceof Error && (outcome as NodeJS.ErrnoException).code !== 'ENOENT') this.parts.onTrouble(slot, outcome);
-    this.parts.onDamage(stripe, slot);
     return outcome instanceof Error ? 'failed' : 'damaged';
   }
 

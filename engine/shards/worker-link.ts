@@ -1,5 +1,6 @@
 /** One shard worker as the store's thread sees it: its stripe buffers, the bodies it is writing, the answers it owes. */
 import { assert } from '../assert.ts';
+import type { Clock } from '../clock.ts';
 import { Fault } from '../fault.ts';
 import type { StripePlace } from './block.ts';
 import type { FromWorker, JobDone, ToWorker, WriteSealed } from './shard-messages.ts';
@@ -9,6 +10,9 @@ import type { StripePool } from './stripe-pool.ts';
 /** Stripes of one body between the store's thread and the drives: a fast client leaves buffers for the others. */
 const stripesInFlightMax = 8;
 
+/** Milliseconds for which it is remembered when a segment was closed. */
+const openedMemoryMilliseconds = 60 * 60_000;
+
 type Job = ToWorker & { readonly job: number };
 type WithoutJob<T> = T extends unknown ? Omit<T, 'job'> : never;
 /** A question, before it has a number. */
@@ -16,8 +20,9 @@ export type JobRequest = WithoutJob<Job>;
 
 export interface LinkEvents {
   onTrouble(set: number, slot: number, error: NodeJS.ErrnoException): void;
-  onSegment(set: number, segment: number): void;
   onMended(stripe: StripePlace, slot: number): void;
+  /** Once. */
+  onDeath(error: Error): void;
 }
 
 interface Pending<T> {
@@ -42,8 +47,9 @@ export class WorkerLink implements PortListener {
   readonly pool: StripePool;
   /** The worker's memory; stripe buffers are places in it. */
   readonly memory: Buffer;
-  /** The last segment that the worker opened, by set. */
-  readonly openSegments = new Map<number, number>();
+  /** Segments that the worker opened, by set, the last of them open: with the time when it was opened. */
+  private readonly opened = new Map<number, { readonly segment: number; readonly since: number }[]>();
+  private readonly clock: Clock;
   /** Why it is no longer there. */
   death: Error | undefined;
   private port: ShardPort | undefined;
@@ -52,10 +58,29 @@ export class WorkerLink implements PortListener {
   private readonly writers = new Map<number, PendingWrite>();
   private nextNumber = 1;
 
-  constructor(pool: StripePool, memory: Buffer, events: LinkEvents) {
+  constructor(pool: StripePool, memory: Buffer, events: LinkEvents, clock: Clock) {
+    this.clock = clock;
     this.pool = pool;
     this.memory = memory;
     this.events = events;
+  }
+
+  /** The lowest segment that may have been written to in the last moments; Infinity when none was. */
+  lowestOpenSegment(set: number): number {
+    const opened = this.opened.get(set) ?? [];
+    return (opened.at(-2) ?? opened.at(-1))?.segment ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** The last segment that it opened; 0 for none. */
+  lastSegment(set: number): number {
+    return this.opened.get(set)?.at(-1)?.segment ?? 0;
+  }
+
+  /** When this worker closed that segment (ms since the epoch); Infinity while it is open, 0 when it isn't one of its. */
+  restsSince(set: number, segment: number): number {
+    const opened = this.opened.get(set) ?? [];
+    const at = opened.findIndex((each) => each.segment === segment);
+    return at < 0 ? 0 : (opened[at + 1]?.since ?? Number.POSITIVE_INFINITY);
   }
 
   connect(port: ShardPort): void {
@@ -126,8 +151,7 @@ export class WorkerLink implements PortListener {
         this.events.onTrouble(message.set, message.slot, Object.assign(new Error(message.reason), { code: message.code }));
         return;
       case 'segment':
-        this.openSegments.set(message.set, message.segment);
-        this.events.onSegment(message.set, message.segment);
+        this.noteOpened(message.set, message.segment);
         return;
       case 'mended':
         this.events.onMended(message.stripe, message.slot);
@@ -136,11 +160,13 @@ export class WorkerLink implements PortListener {
   }
 
   onDeath(error: Error): void {
-    this.death ??= error;
+    if (this.death !== undefined) return;
+    this.death = error;
     for (const pending of [...this.jobs.values(), ...this.writers.values()]) pending.reject(this.gone());
     for (const writer of this.writers.values()) writer.wake?.();
     this.jobs.clear();
     this.writers.clear();
+    this.events.onDeath(error);
   }
 
   async close(): Promise<void> {
@@ -153,6 +179,15 @@ export class WorkerLink implements PortListener {
     const pending = this.jobs.get(job);
     this.jobs.delete(job);
     return pending;
+  }
+
+  private noteOpened(set: number, segment: number): void {
+    const now = this.clock.now();
+    const opened = this.opened.get(set) ?? [];
+    opened.push({ segment, since: now });
+    // What has rested long enough needs no memory of its own.
+    while (opened.length > 2 && opened[1]!.since < now - openedMemoryMilliseconds) opened.shift();
+    this.opened.set(set, opened);
   }
 
   private returnCredit(writer: number): void {

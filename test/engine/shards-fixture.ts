@@ -78,22 +78,41 @@ export function accepted(opened: Drives | Refusal): Drives {
 export interface House {
   readonly drives: Drives;
   readonly store: DriveBlobStore;
+  /** Blobs and slots that were reported healed. */
+  readonly healed: readonly [Blob, number][];
   put(bytes: Uint8Array, options?: Partial<WriteOptions>): Promise<Blob>;
   get(blob: Blob, offset?: number, length?: number): Promise<Buffer>;
   close(): Promise<void>;
 }
 
-export async function openHouse(
-  disks: readonly Disk[],
-  threads: number,
-  extra: { parity?: number; stripeMemoryBytes?: number } = {},
-): Promise<House> {
+export interface HouseExtra {
+  readonly parity?: number;
+  readonly stripeMemoryBytes?: number;
+  readonly missedBlobs?: (set: number, slot: number) => AsyncIterable<Blob>;
+}
+
+const log = () => undefined;
+
+export async function openHouse(disks: readonly Disk[], threads: number, extra: HouseExtra = {}): Promise<House> {
   const drives = await openedDrives(disks, extra.parity);
+  const all: [Blob, number][] = [];
+  const { missedBlobs = async function* () {} } = extra;
   const memory = extra.stripeMemoryBytes === undefined ? {} : { stripeMemoryBytes: extra.stripeMemoryBytes };
-  const store = await openBlobStore({ drives, threads, diskModule, clock, randomness, ...memory });
+  const store = await openBlobStore({
+    drives,
+    threads,
+    diskModule,
+    clock,
+    randomness,
+    log,
+    missedBlobs,
+    onHealed: (...healed) => void all.push(healed),
+    ...memory,
+  });
   return {
     drives,
     store,
+    healed: all,
     async put(bytes, options = {}) {
       const stored: StoredBody = await store.write(bodyOf(bytes), { digests: [], inlineBytesMax: 0, length: bytes.length, ...options });
       if (stored.blob === undefined) throw new Error('the body was not stored on drives');
