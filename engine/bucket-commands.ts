@@ -1,4 +1,5 @@
 /** Commands and queries about buckets themselves. */
+import { rangeRowsMax } from '../snapshots/state-store.ts';
 import { bucketKind } from './bucket/bucket-kind.ts';
 import { findBucket, noSuchBucket } from './bucket/queries.ts';
 import { refuseBucketName } from './bucket/refusals.ts';
@@ -53,7 +54,9 @@ export async function listBuckets(door: Door, caller: v.Caller, query: v.ListBuc
   const all = ownedKey(caller.account, query.prefix);
   const after = ownedKey(caller.account, query.after);
   const from = query.after === '' || Buffer.compare(after, all) < 0 ? { gte: all } : { gt: after };
-  const rows = await door.rows.range(tables.owned, { ...from, lt: behind(all), limit: query.max + 1, keysOnly: true });
+  // An account has no more buckets than one range gives rows: the largest page is never followed by another.
+  const limit = Math.min(query.max + 1, rangeRowsMax);
+  const rows = await door.rows.range(tables.owned, { ...from, lt: behind(all), limit, keysOnly: true });
   const shown = rows.slice(0, query.max).map((row) => row.key.toString('utf8', ownedKey(caller.account, '').length));
   const buckets = shown.map((name) => findBucket(door.rows, name)).filter((bucket) => bucket !== undefined);
   return { buckets, next: rows.length > query.max ? shown.at(-1) : undefined };

@@ -2,10 +2,8 @@
 /** The command line. `liteio server` serves until SIGTERM or SIGINT; a start that is refused says why in one line and exits 2. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
-import pino from 'pino';
-import { describeTransports } from './choose-listener.ts';
 import { type Flags, readServerConfig, type ServerConfig, StartRefused, settings, variableOf } from './config.ts';
-import { type RunningServer, serve } from './serve.ts';
+import type { RunningServer } from './serve.ts';
 
 const exitRefused = 2;
 const exitFailed = 1;
@@ -63,12 +61,16 @@ function flagsOf(command: Command): Flags {
   return Object.fromEntries(command.options.map((option) => [option.long?.slice(2) ?? '', values[option.attributeName()]]));
 }
 
+// What follows is loaded when it is asked for: a wrong flag is told at once.
+
 async function showVersion(): Promise<void> {
+  const { describeTransports } = await import('./choose-listener.ts');
   const lines = [`liteio ${version}`, `node ${process.version} ${process.platform} ${process.arch}`, ...(await describeTransports())];
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
 async function runServer(config: ServerConfig): Promise<void> {
+  const { default: pino } = await import('pino');
   const log = pino({ level: config.logLevel, base: undefined }, pino.destination({ dest: 2, sync: true }));
   const dieOf = (kind: string) => (error: unknown) => {
     log.fatal({ err: error }, kind);
@@ -76,8 +78,8 @@ async function runServer(config: ServerConfig): Promise<void> {
   };
   process.on('uncaughtException', dieOf('uncaught exception'));
   process.on('unhandledRejection', dieOf('unhandled rejection'));
+  const { serve } = await import('./serve.ts');
   const server = await serve(config, log);
-  process.stdout.write(banner(config, server));
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     // Whoever asks twice doesn't want to wait: nothing acknowledged is lost by it.
@@ -88,6 +90,7 @@ async function runServer(config: ServerConfig): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  process.stdout.write(banner(config, server));
 }
 
 /** What a person wants to know at the start; programs read the `endpoint` line. */

@@ -15,10 +15,9 @@ import { markDirectory } from '../engine/shards/drive-format.ts';
 import { openBlobStore } from '../engine/shards/open-blob-store.ts';
 import { type Drives, openDrives } from '../engine/shards/open-drives.ts';
 import { uploadKind } from '../engine/upload/upload-kind.ts';
-import { type EmbeddedJournal, type MirrorReport, openEmbeddedJournal } from '../journal/embedded-journal.ts';
-import { openJetStreamJournal } from '../journal/jetstream-journal.ts';
+import { type EmbeddedJournal, openEmbeddedJournal } from '../journal/embedded-journal.ts';
 import type { HeadOf, Journal } from '../journal/journal.ts';
-import { superviseNatsServer } from '../journal/nats-server.ts';
+import type { MirrorReport } from '../journal/mirror-set.ts';
 import { nodeDisk } from '../journal/node-disk.ts';
 import { openClassicStore, removeClassicStore } from '../snapshots/classic-store.ts';
 import { openStandbyStore, type StandbyStore, type StoreDrive } from '../snapshots/standby-store.ts';
@@ -220,6 +219,8 @@ async function openJournal(config: ServerConfig, drives: Drives, { headOf, log, 
     const journal = await openEmbeddedJournal({ disks, headOf, report });
     return { journal, mirrors: journal, description: `embedded, on ${disks.length} drive${disks.length === 1 ? '' : 's'}` };
   }
+  // NATS is loaded where it is used.
+  const { openJetStreamJournal } = await import('../journal/jetstream-journal.ts');
   const jetStream = { deployment: drives.deployment, headOf, clock: systemClock, allowUnsafe: config.journalUnsafe, log };
   if (choice.kind === 'nats') {
     const { url, credentialsFile, systemUrl, monitoringUrls } = choice;
@@ -236,6 +237,7 @@ async function openJournal(config: ServerConfig, drives: Drives, { headOf, log, 
   // Always the same drive: an empty store on another one would be another journal.
   const home = first[0];
   if (home === undefined || !home.writable) throw new StartRefused(`the journal of nats-server lies on ${home?.disk.name}, which is away`);
+  const { superviseNatsServer } = await import('../journal/nats-server.ts');
   const server = await superviseNatsServer({
     storeDirectory: join(home.disk.name, natsDirectory),
     path: config.searchPath,

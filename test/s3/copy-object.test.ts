@@ -1,0 +1,160 @@
+/** CopyObject: directives, conditions, versions, the many ways to write a source. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import {
+  CopyObjectCommand,
+  CreateBucketCommand,
+  GetObjectCommand,
+  GetObjectTaggingCommand,
+  HeadObjectCommand,
+  PutBucketVersioningCommand,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { seededBytes } from '../support/files.ts';
+import { type RawClient, refused, startRaw, xmlText } from '../support/raw-client.ts';
+import { type RunningServer, startServer } from '../support/server.ts';
+
+const Bucket = 'copies';
+let server: RunningServer;
+let client: S3Client;
+let raw: RawClient;
+
+before(async () => {
+  server = await startServer();
+  client = server.client();
+  raw = startRaw(server);
+  for (const name of [Bucket, 'versions']) await client.send(new CreateBucketCommand({ Bucket: name }));
+  await client.send(new PutBucketVersioningCommand({ Bucket: 'versions', VersioningConfiguration: { Status: 'Enabled' } }));
+  await client.send(
+    new PutObjectCommand({ Bucket, Key: 'source', Body: 'small', ContentType: 'text/plain', Metadata: { a: '1' }, Tagging: 'color=red' }),
+  );
+});
+after(async () => {
+  raw?.close();
+  await server?.stop();
+});
+
+const copy = (key: string, source: string, headers: Record<string, string> = {}) =>
+  raw.call({ method: 'PUT', bucket: Bucket, key, headers: { 'x-amz-copy-source': source, ...headers } });
+
+test('CopyObject keeps metadata and tags, or replaces them', async () => {
+  const copied = await client.send(new CopyObjectCommand({ Bucket, Key: 'kept', CopySource: `${Bucket}/source` }));
+  const source = await client.send(new HeadObjectCommand({ Bucket, Key: 'source' }));
+  assert.equal(copied.CopyObjectResult?.ETag, source.ETag);
+  assert.ok(copied.CopyObjectResult?.LastModified instanceof Date);
+  const kept = await client.send(new GetObjectCommand({ Bucket, Key: 'kept' }));
+  assert.equal(await kept.Body?.transformToString(), 'small');
+  assert.equal(kept.ContentType, 'text/plain');
+  assert.deepEqual(kept.Metadata, { a: '1' });
+  const tags = await client.send(new GetObjectTaggingCommand({ Bucket, Key: 'kept' }));
+  assert.deepEqual(tags.TagSet, [{ Key: 'color', Value: 'red' }]);
+  await client.send(
+    new CopyObjectCommand({
+      Bucket,
+      Key: 'replaced',
+      CopySource: `/${Bucket}/source`,
+      MetadataDirective: 'REPLACE',
+      Metadata: { b: '2' },
+      ContentType: 'text/html',
+      TaggingDirective: 'REPLACE',
+      Tagging: 'size=big',
+    }),
+  );
+  const replaced = await client.send(new HeadObjectCommand({ Bucket, Key: 'replaced' }));
+  assert.equal(replaced.ContentType, 'text/html');
+  assert.deepEqual(replaced.Metadata, { b: '2' });
+  const newTags = await client.send(new GetObjectTaggingCommand({ Bucket, Key: 'replaced' }));
+  assert.deepEqual(newTags.TagSet, [{ Key: 'size', Value: 'big' }]);
+});
+
+test('CopyObject of large bytes, and the source may go afterwards', async () => {
+  const body = seededBytes(3_000_001, 5);
+  await client.send(new PutObjectCommand({ Bucket, Key: 'large', Body: body }));
+  await client.send(new CopyObjectCommand({ Bucket, Key: 'large-copy', CopySource: `${Bucket}/large` }));
+  await raw.must({ method: 'DELETE', bucket: Bucket, key: 'large' });
+  const read = await raw.must({ method: 'GET', bucket: Bucket, key: 'large-copy' });
+  assert.ok(read.body.equals(body));
+  await client.send(new CopyObjectCommand({ Bucket, Key: 'rehashed', CopySource: `${Bucket}/large-copy`, ChecksumAlgorithm: 'SHA256' }));
+  const rehashed = await client.send(new HeadObjectCommand({ Bucket, Key: 'rehashed', ChecksumMode: 'ENABLED' }));
+  assert.match(rehashed.ChecksumSHA256 ?? '', /=$/);
+});
+
+test('sources as clients write them', async () => {
+  const odd = 'dir/ünï +%?#&.txt';
+  await client.send(new PutObjectCommand({ Bucket, Key: odd, Body: 'odd' }));
+  const encoded = encodeURIComponent(odd);
+  for (const source of [
+    `${Bucket}/${encoded}`,
+    `/${Bucket}/${encoded}`,
+    encodeURIComponent(`${Bucket}/${odd}`),
+    `${Bucket}/${encoded.replaceAll('%2F', '/')}`,
+  ]) {
+    const answer = await copy('odd-copy', source);
+    assert.equal(answer.status, 200, `${source}: ${answer.body}`);
+    assert.equal((await raw.must({ method: 'GET', bucket: Bucket, key: 'odd-copy' })).body.toString(), 'odd');
+    await raw.must({ method: 'DELETE', bucket: Bucket, key: 'odd-copy' });
+  }
+  for (const source of ['', 'no-slash', '/', `${Bucket}/bad%zz`, `${Bucket}/source?versionId=`]) {
+    refused(await copy('never', source), 400, 'InvalidArgument');
+  }
+  refused(await copy('never', `${Bucket}/`), 400, 'InvalidObjectName');
+  refused(await copy('never', `${Bucket}/absent`), 404, 'NoSuchKey', { Key: 'absent' });
+  refused(await copy('never', 'no-such-bucket/k'), 404, 'NoSuchBucket');
+  refused(await raw.call({ method: 'GET', bucket: Bucket, key: 'never' }), 404, 'NoSuchKey');
+});
+
+test('a version as source, its mark encoded or not', async () => {
+  const first = await raw.must({ method: 'PUT', bucket: 'versions', key: 'doc', body: Buffer.from('one') });
+  const second = await raw.must({ method: 'PUT', bucket: 'versions', key: 'doc', body: Buffer.from('two') });
+  const id = first.headers['x-amz-version-id'] ?? '';
+  for (const source of [`versions/doc?versionId=${id}`, encodeURIComponent(`versions/doc?versionId=${id}`)]) {
+    const answer = await copy('of-version', source);
+    assert.equal(answer.status, 200, answer.body.toString());
+    assert.equal(answer.headers['x-amz-copy-source-version-id'], id);
+    assert.equal((await raw.must({ method: 'GET', bucket: Bucket, key: 'of-version' })).body.toString(), 'one');
+  }
+  const latest = await copy('of-latest', 'versions/doc');
+  assert.equal(latest.headers['x-amz-copy-source-version-id'], second.headers['x-amz-version-id']);
+  assert.equal(latest.headers['x-amz-version-id'], undefined);
+  const marker = await raw.must({ method: 'DELETE', bucket: 'versions', key: 'doc' });
+  refused(await copy('never', 'versions/doc'), 404, 'NoSuchKey');
+  refused(await copy('never', `versions/doc?versionId=${marker.headers['x-amz-version-id']}`), 400, 'InvalidRequest');
+  const restored = await raw.must({
+    method: 'PUT',
+    bucket: 'versions',
+    key: 'doc',
+    headers: { 'x-amz-copy-source': `versions/doc?versionId=${id}` },
+  });
+  assert.match(restored.headers['x-amz-version-id'] ?? '', /./);
+  assert.equal((await raw.must({ method: 'GET', bucket: 'versions', key: 'doc' })).body.toString(), 'one');
+});
+
+test('onto itself: only with a change', async () => {
+  refused(await copy('source', `${Bucket}/source`), 400, 'InvalidRequest');
+  const changed = await copy('source', `${Bucket}/source`, { 'x-amz-metadata-directive': 'REPLACE', 'x-amz-meta-new': 'yes' });
+  assert.equal(changed.status, 200, changed.body.toString());
+  const head = await raw.must({ method: 'HEAD', bucket: Bucket, key: 'source' });
+  assert.equal(head.headers['x-amz-meta-new'], 'yes');
+  assert.equal(head.headers['x-amz-meta-a'], undefined);
+});
+
+test('conditions on the source and on the target', async () => {
+  const source = `${Bucket}/source`;
+  const etag = xmlText(await copy('base', source), 'ETag') ?? '';
+  const past = 'Mon, 01 Jan 2001 00:00:00 GMT';
+  const refusals: Record<string, string>[] = [
+    { 'x-amz-copy-source-if-match': '"other"' },
+    { 'x-amz-copy-source-if-none-match': etag },
+    { 'x-amz-copy-source-if-unmodified-since': past },
+    { 'x-amz-copy-source-if-modified-since': 'Fri, 01 Jan 2100 00:00:00 GMT' },
+    { 'if-none-match': '*' },
+    { 'if-match': '"other"' },
+  ];
+  for (const headers of refusals) refused(await copy('base', source, headers), 412, 'PreconditionFailed');
+  for (const headers of [{ 'x-amz-copy-source-if-match': etag }, { 'if-match': etag }] as Record<string, string>[]) {
+    assert.equal((await copy('base', source, headers)).status, 200);
+  }
+  refused(await copy('base', source, { 'x-amz-metadata-directive': 'MERGE' }), 400, 'InvalidArgument');
+  refused(await copy('base', source, { 'x-amz-tagging-directive': 'MERGE' }), 400, 'InvalidArgument');
+});
