@@ -40,7 +40,7 @@ function sum(trials: readonly JournalTrial[], count: (trial: JournalTrial) => nu
 }
 
 test('power cuts: acknowledged records survive on 1, 2, 3 and 5 mirrors', async (context) => {
-  const trials = await manySeeds(200, 4000, async (seed) => {
+  const trials = await manySeeds(200, 3000, async (seed) => {
     const trial = new JournalTrial(seed, [1, 2, 3, 5, 5][seed % 5] as number);
     for (let round = 0; round < 4; round++) {
       await trial.open();
@@ -61,7 +61,7 @@ test('power cuts: acknowledged records survive on 1, 2, 3 and 5 mirrors', async 
 });
 
 test('power cuts while drives are away or new: up to 2 of 5', async (context) => {
-  const trials = await manySeeds(200, 4000, async (seed) => {
+  const trials = await manySeeds(200, 3000, async (seed) => {
     const trial = new JournalTrial(seed, 5);
     // A new journal wants all of its mirrors once.
     await trial.open();
@@ -99,7 +99,7 @@ test('power cuts while drives are away or new: up to 2 of 5', async (context) =>
 });
 
 test('drives fail, vanish and return under load: it serves again without a restart', async (context) => {
-  const trials = await manySeeds(200, 4000, async (seed) => {
+  const trials = await manySeeds(200, 3000, async (seed) => {
     const trial = new JournalTrial(seed, [1, 3, 5, 5][seed % 4] as number);
     await trial.open();
     for (let round = 0; round < 4; round++) {
