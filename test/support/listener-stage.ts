@@ -22,8 +22,6 @@ export interface TransportTraits {
   readonly brokenChunkSize: Refusal;
   /** Content-Length: 5368709120. */
   readonly fiveGibibytes: 'served' | 'closed';
-  /** After the answer to a body that is too long to be dropped, the connection stays until it is idle. */
-  readonly lingersUntilIdle: boolean;
 }
 
 export type OpenListener = (options: ListenerOptions, handler: ExchangeHandler) => Promise<Listener>;

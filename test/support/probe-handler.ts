@@ -118,11 +118,18 @@ export class ProbeHandler {
   };
 }
 
-/** Byte n of the body is n / 4096, modulo 256, in memory that is shared and used again and again. */
-export function patternByte(position: number): number {
-  return (position >> 12) & 255;
+/** Fills with what a streamed body has from `position` on: block n of 4096 bytes holds n, modulo 256. */
+export function fillPattern(target: Uint8Array, position: number): void {
+  let at = 0;
+  while (at < target.byteLength) {
+    const block = (position + at) >> 12;
+    const end = Math.min(((block + 1) << 12) - position, target.byteLength);
+    target.fill(block & 255, at, end);
+    at = end;
+  }
 }
 
+/** In memory that is shared and used again and again. */
 class Counting implements Body {
   readonly #record: ProbeRecord;
   readonly #bytes: number;
@@ -140,7 +147,7 @@ class Counting implements Body {
     const start = this.#record.pulledBytes;
     const count = Math.min(this.#chunk.byteLength, this.#bytes - start);
     if (count === 0) return this.#atEnd();
-    for (let i = 0; i < count; i++) this.#chunk[i] = patternByte(start + i);
+    fillPattern(this.#chunk, start);
     this.#record.pulledBytes += count;
     return this.#chunk.subarray(0, count);
   }

@@ -18,7 +18,9 @@ export class RawSocket {
   /** Why the connection broke; undefined while it lives and when it ended in order. */
   brokenBy: string | undefined;
   closed = false;
-  #received = Buffer.alloc(0);
+  /** Joined only when looked at. */
+  #pieces: Buffer[] = [];
+  #pieceBytes = 0;
   #ended = false;
   #changed: (() => void) | undefined;
 
@@ -26,7 +28,8 @@ export class RawSocket {
     this.socket = socket;
     socket.setNoDelay(true);
     socket.on('data', (bytes: Buffer) => {
-      this.#received = Buffer.concat([this.#received, bytes]);
+      this.#pieces.push(bytes);
+      this.#pieceBytes += bytes.length;
       this.#wake();
     });
     socket.on('end', () => {
@@ -70,14 +73,20 @@ export class RawSocket {
 
   /** What has come and was not taken by `answer`. */
   get received(): Buffer {
-    return this.#received;
+    const joined = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
+    this.#pieces = [joined];
+    return joined;
+  }
+
+  get receivedBytes(): number {
+    return this.#pieceBytes;
   }
 
   /** The next answer, 100 Continue included. Rejects when the connection closes before it is complete. */
   async answer(toHead = false): Promise<RawAnswer> {
-    await this.until(() => this.#received.includes(endOfHead));
-    const end = this.#received.indexOf(endOfHead);
-    const [first = '', ...lines] = this.#received.subarray(0, end).toString('utf8').split('\r\n');
+    await this.until(() => this.received.includes(endOfHead));
+    const end = this.received.indexOf(endOfHead);
+    const [first = '', ...lines] = this.received.subarray(0, end).toString('utf8').split('\r\n');
     const headers = lines.map((line) => {
       const colon = line.indexOf(':');
       return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()] as const;
@@ -87,10 +96,11 @@ export class RawSocket {
     const bodyless = toHead || status < 200 || status === 204 || status === 304;
     const declared = header('content-length');
     if (!bodyless && declared === undefined) await this.#untilClosed();
-    const length = bodyless ? 0 : Number(declared ?? this.#received.length - end - 4);
-    await this.until(() => this.#received.length >= end + 4 + length);
-    const body = this.#received.subarray(end + 4, end + 4 + length);
-    this.#received = this.#received.subarray(end + 4 + length);
+    const length = bodyless ? 0 : Number(declared ?? this.#pieceBytes - end - 4);
+    await this.until(() => this.#pieceBytes >= end + 4 + length);
+    const body = this.received.subarray(end + 4, end + 4 + length);
+    this.#pieces = [this.received.subarray(end + 4 + length)];
+    this.#pieceBytes -= end + 4 + length;
     return { status, headers, header, body };
   }
 
@@ -100,11 +110,11 @@ export class RawSocket {
     while (!reached()) {
       if (this.#ended || this.closed || this.brokenBy !== undefined) {
         throw new Error(
-          `closed (${this.brokenBy ?? 'in order'}) after ${JSON.stringify(this.#received.subarray(0, 300).toString('latin1'))}`,
+          `closed (${this.brokenBy ?? 'in order'}) after ${JSON.stringify(this.received.subarray(0, 300).toString('latin1'))}`,
         );
       }
       if (Date.now() > deadline)
-        throw new Error(`nothing more came after ${JSON.stringify(this.#received.subarray(0, 300).toString('latin1'))}`);
+        throw new Error(`nothing more came after ${JSON.stringify(this.received.subarray(0, 300).toString('latin1'))}`);
       await this.#change(1000);
     }
   }
