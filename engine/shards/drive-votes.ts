@@ -4,6 +4,9 @@
  */
 import type { Clock } from '../clock.ts';
 
+/** The half of a clock that waits: workers ask for no time of day. */
+export type Timer = Pick<Clock, 'after'>;
+
 /** Milliseconds that the others wait for a drive once a quorum is there. */
 export const laggardMilliseconds = 2_000;
 /** Milliseconds to wait for a quorum. */
@@ -20,7 +23,7 @@ export interface Votes {
   readonly late: ReadonlySet<number>;
 }
 
-export function collectVotes(votes: readonly Vote[], quorum: number, clock: Clock): Promise<Votes> {
+export function collectVotes(votes: readonly Vote[], quorum: number, clock: Timer): Promise<Votes> {
   return new Promise((resolve) => {
     const took = new Set<number>();
     const late = new Set(votes.map((vote) => vote.slot));

@@ -15,8 +15,10 @@ import type { JobRequest } from './worker-link.ts';
 export const healBytesPerSecondMax = 128 * 1024 * 1024;
 /** Stripes of one step: mended together, then the rate is looked after. */
 const stepStripes = 16;
-/** Milliseconds before a run that failed begins again, and before what drives missed is swept up. */
+/** Milliseconds before a run that failed begins again. */
 const retryMilliseconds = 5_000;
+/** Milliseconds between two looks for what a drive missed while it was there: each goes through all blobs. */
+const sweepMilliseconds = 60_000;
 
 export interface HealerParts {
   /** By set and slot. */
@@ -42,6 +44,8 @@ interface Patient {
   again: boolean;
   /** A blob's write was missed. */
   missed: boolean;
+  /** When the last run began, ms since the epoch. */
+  ranAt: number;
 }
 
 export class Healer {
@@ -57,7 +61,7 @@ export class Healer {
     const drives = parts.sets.flat();
     for (const drive of drives) {
       // What an earlier process left undone shows in the files and in the blobs.
-      this.patients.set(drive, { since: Number.POSITIVE_INFINITY, running: undefined, again: false, missed: true });
+      this.patients.set(drive, { since: Number.POSITIVE_INFINITY, running: undefined, again: false, missed: true, ranAt: 0 });
       if (drive.writable) this.start(drive);
     }
     this.unsubscribe = drives.map((drive) => drive.onChange((changed) => this.hear(changed)));
@@ -91,9 +95,14 @@ export class Healer {
   private schedule(): void {
     if (this.closed) return;
     this.cancelTimer = this.parts.clock.after(retryMilliseconds, () => {
-      for (const [drive, patient] of this.patients) if (drive.state === 'healing' || (drive.writable && patient.missed)) this.start(drive);
+      for (const [drive, patient] of this.patients) if (this.isDue(drive, patient)) this.start(drive);
       this.schedule();
     });
+  }
+
+  private isDue(drive: Drive, patient: Patient): boolean {
+    if (drive.state === 'healing') return patient.running === undefined;
+    return drive.writable && patient.missed && this.parts.clock.now() - patient.ranAt >= sweepMilliseconds;
   }
 
   private start(drive: Drive): void {
@@ -117,6 +126,7 @@ export class Healer {
     const { log } = this.parts;
     const { since } = patient;
     patient.missed = false;
+    patient.ranAt = this.parts.clock.now();
     let rewritten = 0;
     try {
       for (const segment of await this.segmentsToWalk(drive, since)) rewritten += await this.walk(drive, segment);

@@ -1,30 +1,19 @@
 /** Composes drives, workers, writer, reader, healer and reclaimer into the store of blobs. */
 import { assert } from '../assert.ts';
 import type { Body } from '../body.ts';
-import type { Clock, Randomness } from '../clock.ts';
+import type { Randomness } from '../clock.ts';
 import { Fault } from '../fault.ts';
-import type { Log } from '../log.ts';
 import { openBlobBody } from './blob-reader.ts';
 import type { Blob, BlobStore, StoredBody, WriteOptions } from './blob-store.ts';
 import { type BlobTarget, writeBlob } from './blob-writer.ts';
 import type { Drive } from './drive.ts';
 import { Healer } from './healer.ts';
 import { writeQuorumOf } from './layout.ts';
-import type { Drives } from './open-drives.ts';
 import { listSegments, removeSegments, type SegmentInfo } from './reclaimer.ts';
-import { openWorkers, type Workers } from './workers.ts';
+import { openWorkers, type Workers, type WorkersParts } from './workers.ts';
 
-export interface BlobStoreParts {
-  readonly drives: Drives;
-  /** Worker threads; 0 runs one worker in this thread, on the drives' own disks. undefined: one for each core. */
-  readonly threads: number | undefined;
-  /** URL of the module whose `nodeDisk(root)` opens a drive in a thread; needed unless `threads` is 0. */
-  readonly diskModule: string | undefined;
-  readonly clock: Clock;
+export interface BlobStoreParts extends WorkersParts {
   readonly randomness: Randomness;
-  readonly log: Log;
-  /** Bytes of all stripe buffers; undefined: `stripeMemoryBytes`. */
-  readonly stripeMemoryBytes?: number;
   /** Blobs whose `missed` names that slot of the set: asked when the drive is there to be healed. */
   missedBlobs(set: number, slot: number): AsyncIterable<Blob>;
   /** That slot has the blob's blocks again, durably. A throw leaves it for the next sweep. */

@@ -3,9 +3,9 @@
  * closed when it is full, and when a drive that it goes without could take part again.
  */
 import type { Disk } from '../../journal/disk.ts';
-import type { Clock } from '../clock.ts';
 import { segmentBytesMax } from './block.ts';
 import { DriveLane } from './drive-lane.ts';
+import type { Timer } from './drive-votes.ts';
 
 /** A drive as a worker sees it. */
 export interface DriveView {
@@ -21,7 +21,7 @@ export interface AppenderParts {
   readonly set: number;
   /** By slot. */
   readonly drives: readonly DriveView[];
-  readonly clock: Clock;
+  readonly clock: Timer;
   /** The next segment number that is this worker's. */
   nextSegment(): number;
   /** A drive failed while it was written to. */
@@ -33,7 +33,8 @@ const retryMilliseconds = 10_000;
 
 interface Absence {
   readonly epoch: number;
-  readonly since: number;
+  /** The drive has had time to recover. */
+  ripe: boolean;
 }
 
 /** An open segment: the lanes that take part, by slot. */
@@ -112,13 +113,20 @@ export class SegmentAppender {
     const { parts } = this;
     const segment = parts.nextSegment();
     const absences = new Map<number, Absence>();
+    const missDrive = ({ slot, epoch }: DriveView) => {
+      const absence = { epoch, ripe: false };
+      absences.set(slot, absence);
+      parts.clock.after(retryMilliseconds, () => {
+        absence.ripe = true;
+      });
+    };
     const onFailure = (lane: DriveLane, error: Error) => {
-      absences.set(lane.slot, { epoch: parts.drives[lane.slot]!.epoch, since: parts.clock.now() });
+      missDrive(parts.drives[lane.slot]!);
       parts.onTrouble(lane.slot, error);
     };
     const lanes = parts.drives.map((drive) => {
       if (drive.writable) return new DriveLane(drive, { set: parts.set, segment }, onFailure);
-      absences.set(drive.slot, { epoch: drive.epoch, since: parts.clock.now() });
+      missDrive(drive);
       return undefined;
     });
     const current: Current = { segment, lanes, end: 0, holders: 0, absences };
@@ -132,7 +140,7 @@ export class SegmentAppender {
     for (const [slot, absence] of current.absences) {
       const drive = this.parts.drives[slot]!;
       if (!drive.writable) continue;
-      if (drive.epoch !== absence.epoch || this.parts.clock.now() - absence.since >= retryMilliseconds) return true;
+      if (drive.epoch !== absence.epoch || absence.ripe) return true;
     }
     return false;
   }

@@ -1,11 +1,11 @@
 /**
- * Entry of a worker thread: gives a ShardWorker real time and the disks that the module named in the plan opens. Answers are
+ * Entry of a worker thread: gives a ShardWorker real timers and the disks that the module named in the plan opens. Answers are
  * gathered over one turn of the event loop and posted together.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Disk } from '../../journal/disk.ts';
 import { assert } from '../assert.ts';
-import type { Clock } from '../clock.ts';
+import type { Timer } from './drive-votes.ts';
 import type { FromWorker, ToWorker } from './shard-messages.ts';
 import { ShardWorker, type WorkerPlan } from './shard-worker.ts';
 
@@ -15,8 +15,7 @@ export interface ThreadData {
   readonly diskModule: string;
 }
 
-const clock: Clock = {
-  now: () => Date.now(),
+const clock: Timer = {
   after(milliseconds, task) {
     const timer = setTimeout(task, milliseconds);
     timer.unref();

@@ -3,8 +3,8 @@
  * messages; owns the segments it opens, and the stripe buffers that it was sent, until it gives them back.
  */
 import type { Disk } from '../../journal/disk.ts';
-import type { Clock } from '../clock.ts';
 import type { StripePlace } from './block.ts';
+import type { Timer } from './drive-votes.ts';
 import { type ErasureCode, openErasureCode, openKernel } from './erasure-code.ts';
 import type { Kernel, KernelMemory } from './kernel.ts';
 import { type DriveView, SegmentAppender } from './segment-appender.ts';
@@ -40,7 +40,7 @@ export interface WorkerParts {
   readonly plan: WorkerPlan;
   /** By set and slot. */
   readonly disks: readonly (readonly Disk[])[];
-  readonly clock: Clock;
+  readonly clock: Timer;
   post(message: FromWorker): void;
 }
 

@@ -4,12 +4,11 @@
  */
 import { createActor, createMachine } from 'xstate';
 import type { Digests } from '../body.ts';
-import type { Clock } from '../clock.ts';
 import type { Extent } from './blob-store.ts';
 import { blockBytesOf, extendExtents, headBytesOf, type StripePlace, shardBytesOf, slotOf, stripeBytesMax, writeHead } from './block.ts';
 import { type Digester, openDigester } from './digester.ts';
 import type { DriveLane } from './drive-lane.ts';
-import { collectVotes, type Vote, type Votes } from './drive-votes.ts';
+import { collectVotes, type Timer, type Vote, type Votes } from './drive-votes.ts';
 import type { ErasureCode } from './erasure-code.ts';
 import type { Kernel } from './kernel.ts';
 import { writeQuorumOf } from './layout.ts';
@@ -29,7 +28,7 @@ export interface WriterParts {
   readonly appender: SegmentAppender;
   /** 8 bytes. */
   readonly deployment: Buffer;
-  readonly clock: Clock;
+  readonly clock: Timer;
   /** The stripe buffer is free again. */
   release(place: number): void;
   ended(ending: WriteEnding): void;

@@ -3,8 +3,8 @@
  * damaged, on a drive that is away, or late. Blocks are read into buffers of their own and copied once they are proved, so a
  * read that comes back late touches nothing.
  */
-import type { Clock } from '../clock.ts';
 import { headBytesOf, isHeadOf, isPieceIntact, pieceBytes, type StripePlace, shardBytesOf, slotOf, writeHead } from './block.ts';
+import type { Timer } from './drive-votes.ts';
 import type { ErasureCode } from './erasure-code.ts';
 import type { SegmentFiles } from './segment-files.ts';
 
@@ -26,7 +26,7 @@ export interface ReaderParts {
   readonly drives: readonly ReadableDrive[];
   /** 8 bytes. */
   readonly deployment: Buffer;
-  readonly clock: Clock;
+  readonly clock: Timer;
   /** A readable drive lacks the block, or has it damaged. */
   onDamage(stripe: StripePlace, slot: number): void;
   onTrouble(slot: number, error: Error): void;

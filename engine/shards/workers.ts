@@ -1,11 +1,13 @@
 /** The shard workers of a store: starts them, finds the idlest, tells them about drives, and replaces one that died. */
 import { availableParallelism } from 'node:os';
 import { assert } from '../assert.ts';
+import type { Clock } from '../clock.ts';
 import { Fault } from '../fault.ts';
+import type { Log } from '../log.ts';
 import { segmentDirectory, segmentNumber } from './block.ts';
 import type { Drive } from './drive.ts';
 import { createKernelMemory } from './kernel.ts';
-import type { BlobStoreParts } from './open-blob-store.ts';
+import type { Drives } from './open-drives.ts';
 import { openLocalPort, openThreadPort, type ShardPort } from './shard-port.ts';
 import type { WorkerPlan } from './shard-worker.ts';
 import { StripePool } from './stripe-pool.ts';
@@ -22,7 +24,19 @@ const segmentsSkipped = 16;
 /** Milliseconds before a worker that died is replaced. */
 const replaceMilliseconds = 1_000;
 
-export async function openWorkers(parts: BlobStoreParts): Promise<Workers> {
+export interface WorkersParts {
+  readonly drives: Drives;
+  /** Worker threads; 0 runs one worker in this thread, on the drives' own disks. undefined: one for each core. */
+  readonly threads: number | undefined;
+  /** URL of the module whose `nodeDisk(root)` opens a drive in a thread; needed unless `threads` is 0. */
+  readonly diskModule: string | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Bytes of all stripe buffers; undefined: `stripeMemoryBytes`. */
+  readonly stripeMemoryBytes?: number;
+}
+
+export async function openWorkers(parts: WorkersParts): Promise<Workers> {
   const firstSegments = await Promise.all(parts.drives.sets.map((set, number) => firstFreeSegment(set, number)));
   const workers = new Workers(parts, firstSegments);
   await workers.start();
@@ -33,11 +47,11 @@ export class Workers {
   readonly links: WorkerLink[] = [];
   /** By set: segments from here on were opened by this process. */
   readonly firstSegments: readonly number[];
-  private readonly parts: BlobStoreParts;
+  private readonly parts: WorkersParts;
   private readonly count: number;
   private closed = false;
 
-  constructor(parts: BlobStoreParts, firstSegments: readonly number[]) {
+  constructor(parts: WorkersParts, firstSegments: readonly number[]) {
     this.parts = parts;
     this.firstSegments = firstSegments;
     this.count = Math.max(1, parts.threads ?? availableParallelism());

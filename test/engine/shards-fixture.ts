@@ -88,6 +88,8 @@ export interface House {
 export interface HouseExtra {
   readonly parity?: number;
   readonly stripeMemoryBytes?: number;
+  readonly clock?: Clock;
+  readonly diskModule?: string;
   readonly missedBlobs?: (set: number, slot: number) => AsyncIterable<Blob>;
 }
 
@@ -96,18 +98,10 @@ const log = () => undefined;
 export async function openHouse(disks: readonly Disk[], threads: number, extra: HouseExtra = {}): Promise<House> {
   const drives = await openedDrives(disks, extra.parity);
   const all: [Blob, number][] = [];
-  const { missedBlobs = async function* () {} } = extra;
-  const memory = extra.stripeMemoryBytes === undefined ? {} : { stripeMemoryBytes: extra.stripeMemoryBytes };
+  const missedBlobs = async function* () {};
   const store = await openBlobStore({
-    drives,
-    threads,
-    diskModule,
-    clock,
-    randomness,
-    log,
-    missedBlobs,
+    ...{ drives, threads, diskModule, clock, randomness, log, missedBlobs, ...extra },
     onHealed: (...healed) => void all.push(healed),
-    ...memory,
   });
   return {
     drives,
