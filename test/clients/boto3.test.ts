@@ -1,4 +1,4 @@
-/** Debian's boto3 through /usr/bin/python3: `boto3.py` beside this file raises on any difference. */
+/** Debian's boto3 through /usr/bin/python3: `boto3-session.py` beside this file raises on any difference. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -22,6 +22,6 @@ test('boto3: objects, multipart, listings, copies, versions, presigned', { skip 
     AWS_SECRET_ACCESS_KEY: server.secretKey,
     AWS_EC2_METADATA_DISABLED: 'true',
   };
-  const said = await peer(python, [join(projectRoot, 'test/clients/boto3.py')], { environment });
+  const said = await peer(python, [join(projectRoot, 'test/clients/boto3-session.py')], { environment });
   assert.match(said, /all differences would have raised/);
 });

@@ -22,11 +22,16 @@ export interface PeerRun {
   readonly timeoutSeconds?: number;
 }
 
+/** What a peer is told of this machine: settings for clouds stay out of its run. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(AWS_|RCLONE_|RESTIC_|LITEIO_)/.test(name)));
+}
+
 /** Runs a program to its end; a non-zero exit fails with both its outputs. */
 export async function peer(program: string, args: readonly string[], options: PeerRun = {}): Promise<string> {
   try {
     const { stdout } = await run(program, [...args], {
-      env: { ...process.env, ...options.environment },
+      env: { ...ownEnvironment(), ...options.environment },
       cwd: options.cwd,
       timeout: (options.timeoutSeconds ?? 120) * 1000,
       maxBuffer: 64 * 1024 * 1024,
