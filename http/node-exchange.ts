@@ -140,8 +140,8 @@ export class NodeExchange implements Exchange {
     socket.setTimeout(stallMilliseconds);
     request.on('data', (chunk: Buffer) => body.push(chunk));
     request.on('end', () => {
-      socket.setTimeout(0);
       body.end();
+      socket.setTimeout(0);
     });
     request.on('error', () => body.fail('the connection broke while the body was being read'));
     request.on('close', () => body.fail('the connection was closed before the body was complete'));
@@ -167,16 +167,18 @@ export class NodeExchange implements Exchange {
     return lingers;
   }
 
+  /** Once the answer is out, Node sets the time that a connection may lie idle. */
   async #end(bytes: Uint8Array | undefined, lingers: boolean): Promise<void> {
     if (lingers) {
       // The answer goes out whole, its end is kept back: Node closes with it, and closing on unread bytes resets the connection.
-      if (bytes === undefined) this.#response.flushHeaders();
-      else this.#response.write(bytes);
+      if (bytes?.byteLength) this.#response.write(bytes);
+      else this.#response.flushHeaders();
       await this.#inbound.discard();
       this.#response.end();
       return;
     }
     this.#inbound.cancel();
+    this.#request.socket.setTimeout(stallMilliseconds);
     await new Promise<void>((resolve) => (bytes === undefined ? this.#response.end(resolve) : this.#response.end(bytes, resolve)));
   }
 

@@ -95,6 +95,9 @@ const candidates: readonly Candidate[] = [
 /** From here on builds answer what they refuse and do TLS; older ones are taken to be like 20.30. */
 const soundMinor = 57;
 
+/** The first to have all of `UwsResponse`, as far as it was tried. */
+const oldestMinor = 30;
+
 /** The first build that loads, or a sentence for each on why it didn't. */
 export function loadUws(): UwsBuild | readonly string[] {
   // Read by newer builds while they load.
@@ -105,6 +108,7 @@ export function loadUws(): UwsBuild | readonly string[] {
     try {
       const uws = require(entry) as UwsModule;
       const { version } = require(join(packageFolder(require.resolve(entry)), 'package.json')) as { version: string };
+      if (minorOf(version) < oldestMinor) throw new Error(`version ${version} is older than 20.${oldestMinor}`);
       return describe(uws, version);
     } catch (error) {
       reasons.push(
@@ -121,9 +125,14 @@ export function loadUws(): UwsBuild | readonly string[] {
 }
 
 function describe(uws: UwsModule, version: string): UwsBuild {
+  const sound = minorOf(version) >= soundMinor;
+  return { uws, version: version.split('.', 2).join('.'), secures: sound, limits: sound ? uwsLimits : [...uwsLimits, ...oldUwsLimits] };
+}
+
+/** Every release since 2021 is a 20.x. */
+function minorOf(version: string): number {
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  const sound = major > 20 || minor >= soundMinor;
-  return { uws, version: `${major}.${minor}`, secures: sound, limits: sound ? uwsLimits : [...uwsLimits, ...oldUwsLimits] };
+  return major > 20 ? Number.POSITIVE_INFINITY : minor;
 }
 
 function packageFolder(file: string): string {
