@@ -55,8 +55,10 @@ function objectPut(
 ): ObjectPut {
   const { key, object } = command;
   const { size, etag, checksum, metadata, tags, inline, blobs, manifest } = object;
+  const { seq, entropy } = nextId(state, bucket, command.entropy, caller.time);
   const version: Version = {
-    ...nextId(state, bucket, command.entropy, caller.time),
+    seq,
+    entropy,
     deleteMarker: false,
     size,
     etag,
