@@ -11,7 +11,7 @@ import { engineOptions } from '../engine/engine-options.ts';
 import type { Log } from '../engine/log.ts';
 import { missedBlobs } from '../engine/missed-blobs.ts';
 import type { Drive } from '../engine/shards/drive.ts';
-import { markDirectory } from '../engine/shards/drive-format.ts';
+import { markDirectory, readSmallFile, writeSmallFile } from '../engine/shards/drive-format.ts';
 import { openBlobStore } from '../engine/shards/open-blob-store.ts';
 import { type Drives, openDrives } from '../engine/shards/open-drives.ts';
 import { uploadKind } from '../engine/upload/upload-kind.ts';
@@ -40,6 +40,8 @@ const kinds = [bucketKind, uploadKind(engineOptions.partBytesMin)];
 /** Drives that may hold the state store: the one in use, the standby, a spare. */
 const statePlacesMax = 3;
 const stateDirectory = `${markDirectory}/state`;
+/** On every drive of the first set: which kind of journal this deployment is written with. */
+const journalKindPath = `${markDirectory}/journal-kind`;
 const natsDirectory = `${markDirectory}/nats`;
 
 export interface RunningServer {
@@ -120,6 +122,7 @@ async function openHouse(config: ServerConfig, log: Log, closers: Closers): Prom
     log,
   });
   handed.push(() => store.close());
+  await refuseOtherJournal(config, drives);
   const opened = await openJournal(config, drives, { headOf: (stream) => headOf(store, stream), log, below });
   journal = opened.journal;
   handed.push(() => opened.journal.close());
@@ -250,6 +253,20 @@ async function openJournal(config: ServerConfig, drives: Drives, { headOf, log, 
   return { journal, mirrors: undefined, description: `JetStream, nats-server ${server.version} on ${home.disk.name} alone` };
 }
 
+/** Another kind of journal would begin empty, and with it the deployment: the kind is settled at the first start. */
+async function refuseOtherJournal({ journal }: ServerConfig, { sets: [first = []] }: Drives): Promise<void> {
+  const embedded = journal.kind === 'embedded';
+  const [kind, other] = embedded ? ['embedded', 'jetstream'] : ['jetstream', 'embedded'];
+  const writable = first.filter((drive) => drive.writable);
+  const kinds = await Promise.all(writable.map(({ disk }) => readSmallFile(disk, journalKindPath).catch(() => '')));
+  if (kinds.includes(other)) {
+    throw new StartRefused(`this deployment is written with --journal ${embedded ? 'nats, or the URL of a server' : 'embedded'}`);
+  }
+  // Torn by a crash, or a drive that was replaced: told again.
+  const untold = writable.filter((_, at) => kinds[at] !== kind);
+  await Promise.all(untold.map(({ disk }) => writeSmallFile(disk, journalKindPath, kind)));
+}
+
 /** Rows that no record led to: somebody chose another journal than the one this deployment was written with. */
 function refuseForeignJournal(journal: Journal, store: StandbyStore): void {
   if (store.position <= journal.lastSequence) return;
@@ -273,7 +290,7 @@ function watchDrives({ drives, store, mirrors, log }: Followers): () => void {
       const { name } = drive.disk;
       log(drive.readable ? 'info' : 'warn', `drive ${drive.state}`, {
         drive: name,
-        ...(drive.reason !== undefined && { reason: drive.reason }),
+        ...(!drive.readable && { reason: drive.reason ?? '' }),
       });
       if (drive.readable === there) return;
       there = drive.readable;

@@ -165,6 +165,7 @@ test('drives that are not ours to take', async () => {
   refuses(['server', '--drives', `${mixed},${join(directory, 'other', 'drive4')}`, ...free], /another deployment/);
   refuses(['server', '--drives', mixed, ...free], /3 drives are configured/);
   refuses(['server', '--drives', join(directory, 'one', 'drive{1...4}'), ...free, '--parity', '1'], /parity 1 is configured/);
+  refuses(['server', '--drives', join(directory, 'one', 'drive{1...4}'), ...free, '--journal', 'nats'], /written with --journal embedded/);
   assert.ok(existsSync(join(directory, 'one', 'drive1', '.liteio', 'format.json')));
 });
 
