@@ -212,6 +212,33 @@ test('kill -9, and everything acknowledged is there', async () => {
   await second.stop();
 });
 
+test('a stop lets the requests under way come to their end', async () => {
+  for (const transport of ['auto', 'node']) {
+    const at = join(directory, transport);
+    const server = await startServer({ directory: at, drives: 1, args: ['--transport', transport] });
+    const raw = startRaw(server);
+    await raw.must({ method: 'PUT', bucket: 'draining' });
+    const chunk = Buffer.alloc(100_000, 5);
+    let stopped: Promise<void> | undefined;
+    async function* slowly(): AsyncGenerator<Uint8Array> {
+      for (let sent = 0; sent < 10; sent += 1) {
+        if (sent === 3) stopped = server.stop();
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        yield chunk;
+      }
+    }
+    const put = await raw.call({ method: 'PUT', bucket: 'draining', key: 'k', stream: { length: 1_000_000, chunks: slowly() } });
+    assert.equal(put.status, 200, `${transport}: ${put.body}`);
+    raw.close();
+    await stopped;
+    const again = await startServer({ directory: at, drives: 1 });
+    const reader = startRaw(again);
+    assert.ok((await reader.must({ method: 'GET', bucket: 'draining', key: 'k' })).body.equals(Buffer.alloc(1_000_000, 5)), transport);
+    reader.close();
+    await again.stop();
+  }
+});
+
 test('the banner says what a person needs, and warns of the default credentials', async () => {
   const server = await startServer({ directory, drives: 6 });
   assert.match(server.output, /drives +6, 4\+2: 2 may fail/);
