@@ -14,12 +14,14 @@ export const probeMilliseconds = 500;
 const probePatienceMilliseconds = 2_000;
 /** Probes that must find an empty directory before it is taken for a new drive: somebody may be busy removing or filling it. */
 const blankProbesMin = 3;
+/** Free bytes below which a drive takes no bodies; twice as many bring it back. */
+export const roomBytesMin = 32 * 1024 * 1024;
 /** Failed probes after which a suspect drive is taken for dead. */
 const failedProbesMax = 3;
 
 /** What a probe found. `blank`: an empty directory, a drive was replaced. `gone`: no directory, or somebody else's. */
 export type Finding =
-  | { readonly found: 'fine' }
+  | { readonly found: 'fine'; readonly freeBytes: number }
   | { readonly found: 'blank' }
   | { readonly found: 'gone' | 'failed'; readonly reason: string };
 
@@ -62,6 +64,8 @@ export class Drive {
   private format: DriveFormat;
   private readonly life = createActor(lifeCycle);
   private readonly listeners = new Set<(drive: Drive) => void>();
+  /** Too little room is left for bodies; what remains is for journal and state. */
+  private full = false;
   private failedProbes = 0;
   private blankProbes = 0;
   /** It was away, and what it missed is not yet restored. */
@@ -96,18 +100,21 @@ export class Drive {
 
   /** It takes new segments. */
   get writable(): boolean {
-    return this.state === 'online' || this.state === 'healing';
+    return !this.full && (this.state === 'online' || this.state === 'healing');
   }
 
-  /** Called after every change of state; the returned function ends it. */
+  /** Called after every change of state, and when it becomes full or has room again; the returned function ends it. */
   onChange(listener: (drive: Drive) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
 
-  /** Something failed on it. A full drive isn't a sick one. */
+  /** Something failed on it. A full drive isn't a sick one: it takes no more writes until there is room again. */
   trouble(error: Error): void {
-    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return;
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') {
+      this.setFull(true);
+      return;
+    }
     this.reason = error.message;
     this.tell('trouble');
     if (this.state === 'suspect') void this.probe();
@@ -147,15 +154,16 @@ export class Drive {
     if (this.closed) return;
     if (finding.found === 'blank') return this.meetBlank();
     this.blankProbes = 0;
-    if (finding.found === 'fine') return this.welcome();
+    if (finding.found === 'fine') return this.welcome(finding.freeBytes);
     this.reason = finding.reason;
     if (finding.found === 'gone') return this.tell('gone');
     this.failedProbes += 1;
     this.tell(this.failedProbes >= failedProbesMax ? 'gone' : 'trouble');
   }
 
-  private welcome(): void {
+  private welcome(freeBytes: number): void {
     this.failedProbes = 0;
+    this.setFull(freeBytes < (this.full ? 2 * roomBytesMin : roomBytesMin));
     if (this.state === 'offline') this.behind = true;
     if (this.state === 'suspect' || this.state === 'offline') this.tell(this.behind ? 'behind' : 'fine');
   }
@@ -174,6 +182,13 @@ export class Drive {
     } catch (error) {
       this.reason = (error as Error).message;
     }
+  }
+
+  private setFull(full: boolean): void {
+    if (this.full === full) return;
+    this.full = full;
+    this.reason = full ? 'the drive is full' : undefined;
+    for (const listener of this.listeners) listener(this);
   }
 
   private tell(message: Message): void {
@@ -204,7 +219,7 @@ async function probeDisk(disk: Disk, expected: DriveFormat, thorough: boolean): 
       return { found: 'gone', reason: `set ${found.set} slot ${found.slot} of deployment ${found.deployment} is there now` };
     }
     if (thorough) await writeSmallFile(disk, `${markDirectory}/probe`, expected.drive);
-    return { found: 'fine' };
+    return { found: 'fine', freeBytes: await disk.freeBytes() };
   } catch (error) {
     return whyUnreadable(disk, error as NodeJS.ErrnoException);
   }

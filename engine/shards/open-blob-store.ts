@@ -52,7 +52,7 @@ export class DriveBlobStore implements BlobStore {
   }
 
   async write(body: Body, options: WriteOptions): Promise<StoredBody> {
-    const stored = await writeBlob(body, options, () => this.target(this.parts.randomness.bytes(16).toString('hex')));
+    const stored = await writeBlob(body, options, () => this.target(this.parts.randomness.bytes(16).toString('hex'), options.length));
     if (stored.blob !== undefined) this.noteMissed(stored.blob);
     return stored;
   }
@@ -65,7 +65,7 @@ export class DriveBlobStore implements BlobStore {
   /** Writes the blob anew, in a segment that is open now: the same id and bytes, other extents. What lay in the old ones is garbage then. */
   async moveBlob(blob: Blob): Promise<Blob> {
     const body = await this.read(blob, 0, blob.length);
-    const stored = await writeBlob(body, { digests: [], inlineBytesMax: 0, length: blob.length }, () => this.target(blob.id));
+    const stored = await writeBlob(body, { digests: [], inlineBytesMax: 0, length: blob.length }, () => this.target(blob.id, blob.length));
     assert(stored.blob !== undefined && stored.length === blob.length, 'a blob is moved whole');
     this.noteMissed(stored.blob);
     return stored.blob;
@@ -97,14 +97,14 @@ export class DriveBlobStore implements BlobStore {
   }
 
   /** Sets take turns; one that can't take a write is passed over. */
-  private target(blob: string): BlobTarget {
+  private target(blob: string, length: number | undefined): BlobTarget {
     const { sets, layout } = this.parts.drives;
     const { dataShards, parityShards } = layout;
     const quorum = writeQuorumOf(dataShards, parityShards);
     for (let tried = 0; tried < sets.length; tried += 1) {
       const set = this.turn++ % sets.length;
       if (writableOf(sets[set]!) < quorum) continue;
-      return { blob, set, dataShards, parityShards, link: this.workers.idlest() };
+      return { blob, set, dataShards, parityShards, link: this.workers.writerFor(length) };
     }
     throw new Fault('unavailable', `no erasure set has the ${quorum} drives that a write needs`);
   }

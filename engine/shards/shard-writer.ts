@@ -91,7 +91,7 @@ export class ShardWriter {
       this.parts.release(buffer);
       return;
     }
-    if (this.parts.appender.writableDrives < this.quorum) {
+    if (this.stripes === 0 && this.parts.appender.writableDrives < this.quorum) {
       this.parts.release(buffer);
       this.giveUp(`${this.parts.appender.writableDrives} of ${this.quorum} drives needed take writes`);
       return;

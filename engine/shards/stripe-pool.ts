@@ -23,6 +23,7 @@ export interface PoolShape {
 
 interface Waiter {
   resolve(place: number): void;
+  reject(error: Error): void;
   cancelTimer(): void;
 }
 
@@ -72,7 +73,7 @@ export class StripePool {
         size.waiters.delete(waiter);
         reject(new Fault('overloaded', `no stripe buffer came free in ${waitMilliseconds} ms`));
       });
-      const waiter = { resolve, cancelTimer };
+      const waiter = { resolve, reject, cancelTimer };
       size.waiters.add(waiter);
     });
   }
@@ -96,6 +97,13 @@ export class StripePool {
 
   close(): void {
     this.closed = true;
+    for (const { waiters } of [this.small, this.large]) {
+      for (const waiter of waiters) {
+        waiter.cancelTimer();
+        waiter.reject(new Fault('unavailable', 'the store is closing'));
+      }
+      waiters.clear();
+    }
   }
 
   private classOf(stripeBytes: number): SizeClass {

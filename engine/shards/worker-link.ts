@@ -162,10 +162,7 @@ export class WorkerLink implements PortListener {
   onDeath(error: Error): void {
     if (this.death !== undefined) return;
     this.death = error;
-    for (const pending of [...this.jobs.values(), ...this.writers.values()]) pending.reject(this.gone());
-    for (const writer of this.writers.values()) writer.wake?.();
-    this.jobs.clear();
-    this.writers.clear();
+    this.rejectAll(this.gone());
     this.events.onDeath(error);
   }
 
@@ -173,6 +170,14 @@ export class WorkerLink implements PortListener {
     this.pool.close();
     if (this.death === undefined) await this.ask({ kind: 'close' });
     await this.port?.close();
+    this.rejectAll(new Fault('unavailable', 'the store is closed'));
+  }
+
+  private rejectAll(fault: Fault): void {
+    for (const pending of [...this.jobs.values(), ...this.writers.values()]) pending.reject(fault);
+    for (const writer of this.writers.values()) writer.wake?.();
+    this.jobs.clear();
+    this.writers.clear();
   }
 
   private settleJob(job: number): Pending<JobDone> | undefined {

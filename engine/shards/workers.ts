@@ -1,4 +1,4 @@
-/** The shard workers of a store: starts them, finds the idlest, tells them about drives, and replaces one that died. */
+/** The shard workers of a store: starts them, finds the right one, tells them about drives, and replaces one that died. */
 import { availableParallelism } from 'node:os';
 import { assert } from '../assert.ts';
 import type { Clock } from '../clock.ts';
@@ -10,7 +10,7 @@ import { createKernelMemory } from './kernel.ts';
 import type { Drives } from './open-drives.ts';
 import { openLocalPort, openThreadPort, type ShardPort } from './shard-port.ts';
 import type { WorkerPlan } from './shard-worker.ts';
-import { StripePool } from './stripe-pool.ts';
+import { StripePool, smallStripeBytes } from './stripe-pool.ts';
 import { WorkerLink } from './worker-link.ts';
 
 /** Most bytes that stripe buffers take, over all workers; touched only as far as traffic needs it. */
@@ -19,6 +19,8 @@ export const stripeMemoryBytes = 512 * 1024 * 1024;
 const largeBuffersMin = 8;
 /** Small stripe buffers for each large one. */
 const smallPerLarge = 2;
+/** Bodies under way in a worker up to which a small one joins them. */
+const smallBodiesPerWorker = 32;
 /** Segment numbers that a new worker leaves free behind the last one its forerunner told of. */
 const segmentsSkipped = 16;
 /** Milliseconds before a worker that died is replaced. */
@@ -68,6 +70,15 @@ export class Workers {
     for (const link of this.links) if (link.death === undefined && (best === undefined || link.load < best.load)) best = link;
     if (best === undefined) throw new Fault('unavailable', 'no shard worker is up');
     return best;
+  }
+
+  /** For a body of that length. Small ones share a worker while it keeps up: they share its syncs then. */
+  writerFor(length: number | undefined): WorkerLink {
+    if (length !== undefined && length <= smallStripeBytes) {
+      const open = this.links.find((link) => link.death === undefined && link.load < smallBodiesPerWorker);
+      if (open !== undefined) return open;
+    }
+    return this.idlest();
   }
 
   spread({ set, slot, readable, writable }: Drive): void {
