@@ -284,6 +284,7 @@ interface Followers {
 
 /** Tells journal and state store of drives that come and go; the returned function ends it. */
 function watchDrives({ drives, store, mirrors, log }: Followers): () => void {
+  const mirrorNames = new Set(mirrors?.status().mirrors.map((mirror) => mirror.disk));
   const ends = drives.sets.flat().map((drive) => {
     let there = drive.readable;
     return drive.onChange(() => {
@@ -294,8 +295,9 @@ function watchDrives({ drives, store, mirrors, log }: Followers): () => void {
       });
       if (drive.readable === there) return;
       there = drive.readable;
-      if (there) mirrors?.mirrorReturned(name, drive.disk);
-      else mirrors?.mirrorLost(name);
+      const mirror = mirrorNames.has(name) ? mirrors : undefined;
+      if (there) mirror?.mirrorReturned(name, drive.disk);
+      else mirror?.mirrorLost(name);
       (there ? store.driveReturned(name) : store.driveLost(name)).catch((error: Error) =>
         log('error', 'the state store did not follow its drive', { drive: name, error: error.message }),
       );
