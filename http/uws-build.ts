@@ -9,7 +9,6 @@ export interface UwsModule {
   SSLApp(options: { key_file_name: string; cert_file_name: string }): UwsApp;
   us_listen_socket_close(socket: UwsListenSocket): void;
   us_socket_local_port(socket: UwsListenSocket): number;
-  readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number;
 }
 
 export interface UwsApp {
@@ -50,8 +49,8 @@ export interface UwsResponse {
 export interface UwsBuild {
   readonly uws: UwsModule;
   readonly version: string;
-  /** Can do TLS. */
-  readonly secures: boolean;
+  /** Serves whatever clients may send, over TLS too. */
+  readonly sound: boolean;
   readonly limits: readonly string[];
 }
 
@@ -126,7 +125,7 @@ export function loadUws(): UwsBuild | readonly string[] {
 
 function describe(uws: UwsModule, version: string): UwsBuild {
   const sound = minorOf(version) >= soundMinor;
-  return { uws, version: version.split('.', 2).join('.'), secures: sound, limits: sound ? uwsLimits : [...uwsLimits, ...oldUwsLimits] };
+  return { uws, version: version.split('.', 2).join('.'), sound, limits: sound ? uwsLimits : [...uwsLimits, ...oldUwsLimits] };
 }
 
 /** Every release since 2021 is a 20.x. */

@@ -1,3 +1,4 @@
+import { createServer } from 'node:net';
 import { type ExchangeHandler, exchangesMax, type Listener, type ListenerOptions } from './listener.ts';
 import { frameRequest, headerBytesMax } from './request-framing.ts';
 import type { UwsApp, UwsBuild, UwsListenSocket, UwsModule, UwsRequest, UwsResponse } from './uws-build.ts';
@@ -6,16 +7,30 @@ import { UwsExchange, type UwsSurroundings } from './uws-exchange.ts';
 /** The listener on uWebSockets.js. */
 export async function openUwsListener(build: UwsBuild, options: ListenerOptions, handler: ExchangeHandler): Promise<Listener> {
   const { tls, host, port } = options;
-  if (tls && !build.secures) throw new Error(`uWebSockets.js ${build.version} does not serve TLS reliably`);
+  if (tls && !build.sound) throw new Error(`uWebSockets.js ${build.version} does not serve TLS reliably`);
   const { uws } = build;
   const app = tls ? uws.SSLApp({ key_file_name: tls.keyFile, cert_file_name: tls.certFile }) : uws.App();
   const listener = new UwsListener(build, app, options, handler);
+  await claimable(host, port);
   const socket = await new Promise<UwsListenSocket | false>((resolve) => {
-    app.listen(host, port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, resolve);
+    app.listen(host, port, 0, resolve);
   });
-  if (socket === false) throw new Error(`cannot listen on ${host}:${port}: in use, or not an address of this machine`);
+  if (socket === false) throw new Error('in use, or not an address of this machine');
   listener.opened(socket);
   return listener;
+}
+
+/**
+ * Throws when another process listens there. uWebSockets.js can't tell: its shared mode would take a part of the other's
+ * connections, and its exclusive one refuses a port that a killed server's connections still linger on.
+ */
+async function claimable(host: string, port: number): Promise<void> {
+  const probe = createServer();
+  await new Promise<void>((resolve, reject) => {
+    probe.once('error', reject);
+    probe.listen({ host, port, exclusive: true }, resolve);
+  });
+  await new Promise((resolve) => probe.close(resolve));
 }
 
 class UwsListener implements Listener, UwsSurroundings {
