@@ -127,6 +127,7 @@ async function openHouse(config: ServerConfig, log: Log, closers: Closers): Prom
   journal = opened.journal;
   handed.push(() => opened.journal.close());
   refuseForeignJournal(journal, store);
+  const unwatch = watchDrives({ drives, store, mirrors: opened.mirrors, log });
   // The healer, which starts with the blob store, reads rows: they have to be all there.
   await replay({ journal, store, kinds, log });
   const blobs = await openBlobStore({
@@ -152,7 +153,6 @@ async function openHouse(config: ServerConfig, log: Log, closers: Closers): Prom
   });
   handed.length = 0;
   closers.push(() => engine.close());
-  const unwatch = watchDrives({ drives, store, mirrors: opened.mirrors, log });
   closers.push(async () => unwatch());
   const state = [store.places.primary, store.places.standby].filter((place) => place !== undefined);
   return {
