@@ -263,3 +263,28 @@ test('a drive that hangs stalls a write for two seconds and a read for one, not 
     clearInterval(keepAlive);
   }
 });
+
+test('several sets: bodies spread over them, and a set below write quorum is passed over', async () => {
+  const disks = memoryDisks(20);
+  const house = await openHouse(disks, 0);
+  assert.equal(house.drives.sets.length, 2);
+  const stored = await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      const bytes = randomBytes(200_000);
+      return { bytes, blob: await house.put(bytes) };
+    }),
+  );
+  assert.deepEqual([...new Set(stored.map(({ blob }) => blob.set))].sort(), [0, 1]);
+  const away = house.drives.sets[1]!.slice(0, 5).map((drive) => drive.disk as MemoryDisk);
+  for (const disk of away) disk.vanish();
+  await until(() => house.drives.sets[1]!.filter((drive) => drive.writable).length === 5, 'five drives of one set are gone');
+  for (let round = 0; round < 4; round += 1) assert.equal((await house.put(randomBytes(200_000))).set, 0);
+  for (const { blob, bytes } of stored) {
+    if (blob.set === 0) assert.ok((await house.get(blob)).equals(bytes));
+    else await assert.rejects(house.get(blob), unavailable);
+  }
+  for (const disk of away) disk.restore();
+  await until(() => house.drives.sets[1]!.every((drive) => drive.state === 'online'), 'they are back');
+  for (const { blob, bytes } of stored) assert.ok((await house.get(blob)).equals(bytes));
+  await house.close();
+});
