@@ -17,7 +17,9 @@ import * as multipart from './multipart.ts';
 import { abortMultipartUpload, completeMultipartUpload } from './multipart-end.ts';
 import * as commands from './object-commands.ts';
 import * as queries from './object-queries.ts';
+import { Reclaimer, type SegmentStore } from './reclaimer.ts';
 import type { BlobStore } from './shards/blob-store.ts';
+import { storeKind } from './store-kind.ts';
 import { UploadLives } from './upload/life-cycle.ts';
 import { uploadKind } from './upload/upload-kind.ts';
 import type * as v from './vocabulary.ts';
@@ -65,6 +67,8 @@ export interface EngineParts {
   readonly journal: Journal;
   readonly store: StateStore;
   readonly blobs: BlobStore;
+  /** Where space is given back; undefined: nothing is reclaimed. */
+  readonly segments?: SegmentStore;
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly log: Log;
@@ -81,15 +85,18 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
   const options = { ...engineOptions, ...parts.options };
   const kind = uploadKind(options.partBytesMin);
   const limits = actorLimits ?? {};
-  const actors = await openActorSystem({ journal, store, kinds: [bucketKind, kind], clock, log, limits });
+  const actors = await openActorSystem({ journal, store, kinds: [bucketKind, kind, storeKind], clock, log, limits });
   const door: Door = { actors, rows: actors.rows, blobs, randomness, options, uploadKind: kind, uploads: new UploadLives() };
   const gate = new Gate(options.commandsInFlightMax);
+  const { segments } = parts;
+  const reclaimer = segments === undefined ? undefined : new Reclaimer({ actors, segments, clock, log, options });
   return {
     ...bucketMethods(door, gate),
     ...objectMethods(door, gate),
     ...multipartMethods(door, gate),
     async close() {
       await gate.close();
+      await reclaimer?.close();
       await actors.close();
       await journal.close();
       await store.close();

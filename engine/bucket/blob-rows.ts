@@ -5,7 +5,7 @@
 import type { RowChange } from '../../snapshots/state-store.ts';
 import type { Blob } from '../shards/blob-store.ts';
 import { pack, packBlob } from './codec.ts';
-import { nameKey, nul, numberValue, orphanKey, refKey, tables } from './row-keys.ts';
+import { extentKey, nameKey, nul, numberValue, orphanKey, refKey, tables } from './row-keys.ts';
 
 const nothing = new Uint8Array(0);
 
@@ -20,8 +20,21 @@ export function partReferrer(uploadId: string, partNumber: number): string {
   return `p${uploadId}${nul}${partNumber}`;
 }
 
-export function blobRow(blob: Blob): RowChange {
-  return { table: tables.blobs, key: nameKey(blob.id), value: pack(packBlob(blob)) };
+/** The blob's own row, and one for each segment it lies in: what lives in a segment is found there. */
+export function blobRows(blob: Blob): RowChange[] {
+  const rows: RowChange[] = [{ table: tables.blobs, key: nameKey(blob.id), value: pack(packBlob(blob)) }];
+  const bytes = new Map<number, number>();
+  for (const extent of blob.extents) bytes.set(extent.segment, (bytes.get(extent.segment) ?? 0) + extent.length);
+  for (const [segment, length] of bytes) {
+    const onEachDrive = Math.ceil(length / blob.dataShards);
+    rows.push({ table: tables.extents, key: extentKey(blob.set, segment, blob.id), value: numberValue(onEachDrive) });
+  }
+  return rows;
+}
+
+/** Takes away all that `blobRows` put. */
+export function blobGone(blob: Blob): RowChange[] {
+  return blobRows(blob).map((row) => ({ ...row, value: null }));
 }
 
 export function holdBlobs(blobs: Iterable<string>, referrer: string): RowChange[] {

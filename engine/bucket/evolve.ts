@@ -2,7 +2,7 @@
 import type { RowChange } from '../../snapshots/state-store.ts';
 import type { RowView } from '../actor/decider.ts';
 import { assert } from '../assert.ts';
-import { blobRow, handOverBlobs, holdBlobs, partReferrer, releaseBlobs, versionReferrer } from './blob-rows.ts';
+import { blobRows, handOverBlobs, holdBlobs, partReferrer, releaseBlobs, versionReferrer } from './blob-rows.ts';
 import {
   bucketOf,
   manifestRefs,
@@ -71,7 +71,7 @@ function objectPut(event: ObjectPut, rows: RowView): RowChange[] {
   const changes = makeRoom(event, rows);
   changes.push({ table: tables.heads, key: headKey(bucket, key), value: pack(packVersion(version)) });
   if (inline !== undefined) changes.push({ table: tables.bodies, key: contentKey(bucket, key, version.seq), value: inline });
-  for (const blob of event.blobs) changes.push(blobRow(blob));
+  for (const blob of event.blobs) changes.push(...blobRows(blob));
   const refs = manifest?.refs ?? (typeof version.content === 'string' ? [] : version.content);
   if (refs.length > 0) {
     const blobs = refs.map((ref) => ref.blob);

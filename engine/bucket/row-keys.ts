@@ -29,6 +29,8 @@ export const tables = {
   completed: 'completed',
   /** blob id -> Blob */
   blobs: 'blobs',
+  /** set (2 bytes) segment (4 bytes) blob id -> bytes on each drive (8 bytes) that live in that segment */
+  extents: 'extents',
   /** blob id NUL referrer -> ''; without a referrer: the time (8 bytes) the last one went */
   refs: 'refs',
   /** time (8 bytes) blob id -> '': blobs that lost a reference */
@@ -87,6 +89,15 @@ export function refKey(blob: string, referrer: string): Buffer {
   return Buffer.from(blob + nul + referrer);
 }
 
+/** Row of `extents`; without a blob also the prefix of a segment's rows. */
+export function extentKey(set: number, segment: number, blob: string): Buffer {
+  const row = Buffer.allocUnsafe(6 + blob.length);
+  row.writeUInt16BE(set, 0);
+  row.writeUInt32BE(segment, 2);
+  row.write(blob, 6, 'latin1');
+  return row;
+}
+
 export function orphanKey(time: number, blob: string): Buffer {
   return Buffer.concat([numberValue(time), Buffer.from(blob)]);
 }
@@ -102,10 +113,12 @@ export function parseNumber(bytes: Buffer): number {
   return bytes.readUInt32BE(0) * 2 ** 32 + bytes.readUInt32BE(4);
 }
 
-/** The first row key behind every key that begins with `prefix`. Our prefixes end in UTF-8 or NUL, never in 0xff. */
+/** The first row key behind every key that begins with `prefix`. No prefix is all 0xff. */
 export function behind(prefix: Buffer): Buffer {
-  const bound = Buffer.from(prefix);
-  bound[bound.length - 1] = bound[bound.length - 1]! + 1;
+  let last = prefix.length - 1;
+  while (prefix[last] === 0xff) last -= 1;
+  const bound = Buffer.from(prefix.subarray(0, last + 1));
+  bound[last] = bound[last]! + 1;
   return bound;
 }
 

@@ -1,6 +1,6 @@
 import type { RowChange } from '../../snapshots/state-store.ts';
 import type { ActorKind, RowView } from '../actor/decider.ts';
-import { blobRow, holdBlobs, partReferrer, releaseBlobs } from '../bucket/blob-rows.ts';
+import { blobRows, holdBlobs, partReferrer, releaseBlobs } from '../bucket/blob-rows.ts';
 import { pack } from '../bucket/codec.ts';
 import { partKey, tables } from '../bucket/row-keys.ts';
 import { decodeEvent, encodeEvent, packPart } from './codec.ts';
@@ -31,7 +31,7 @@ function rowsOf(event: UploadEvent): RowChange[] {
   const held = part.refs.map((ref) => ref.blob);
   return [
     ...releaseBlobs(replaced, referrer, part.lastModified),
-    ...blobs.map(blobRow),
+    ...blobs.flatMap(blobRows),
     ...holdBlobs(held, referrer),
     { table: tables.parts, key: partKey(uploadId, part.partNumber), value: pack(packPart(part)) },
   ];
