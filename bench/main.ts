@@ -26,7 +26,7 @@ async function startAll(directory: string): Promise<Contender[]> {
   const flags = ['--drives', drives, '--address', '127.0.0.1:0', '--access-key', keys.accessKey, '--secret-key', keys.secretKey];
   const liteio = await startContender({
     name: 'liteio',
-    command: [process.execPath, join(here, '../http/main.js'), 'server', ...flags],
+    command: [process.execPath, join(here, '../http/liteio.cjs'), 'server', ...flags],
     ready: /http:\/\/127\.0\.0\.1:(\d+)/,
     ...keys,
   });

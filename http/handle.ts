@@ -1,7 +1,6 @@
 /** The life of a request on one page: admit, read the target, route, authenticate, check what headers tell, run, answer. */
 import type { Clock, Randomness } from '../engine/clock.ts';
 import type { Engine } from '../engine/engine.ts';
-import { Fault } from '../engine/fault.ts';
 import { isRejection, type Rejection, reject } from '../engine/rejection.ts';
 import { Authenticator } from './auth/authenticator.ts';
 import type { Credentials } from './auth/credentials.ts';
@@ -123,7 +122,6 @@ async function strangersBucket(request: AuthenticatedRequest, engine: Engine, op
 function explain(log: RequestLog, trace: RequestTrace, error: unknown): Rejection {
   const rejection = rejectionOf(error);
   if (rejection.rejected === 'InternalError') log.error({ ...trace, err: error }, 'request failed');
-  else if (error instanceof Fault && error.kind === 'unavailable') log.warn({ ...trace, err: error }, 'request refused: unavailable');
   else log.debug({ ...trace, err: error }, 'request refused');
   return rejection;
 }

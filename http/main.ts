@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The command line. `liteio server` serves until SIGTERM or SIGINT; a start that is refused says why in one line and exits 2. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';

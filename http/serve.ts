@@ -72,7 +72,7 @@ async function open(config: ServerConfig, logger: Logger, closers: Closers): Pro
   checkTls(config);
   // The port comes first: a start that can't have it must not touch a drive.
   let handler: ExchangeHandler = async (exchange) => exchange.send(503, [['Retry-After', '1']]);
-  const listener = await bind(config, (exchange) => handler(exchange));
+  const listener = await bind(config, logger, (exchange) => handler(exchange));
   const closeListener = once(() => listener.close(drainMilliseconds));
   closers.push(closeListener);
   const { engine, summary } = await openHouse(config, logOf(logger), closers);
@@ -317,10 +317,11 @@ function describeDrives({ sets, layout }: Drives): string {
   return `${count}, ${shape}${dataShards}+${parityShards}: ${loss}${away === 0 ? '' : `; ${away} offline`}`;
 }
 
-async function bind(config: ServerConfig, handler: ExchangeHandler): Promise<Listener> {
+async function bind(config: ServerConfig, logger: Logger, handler: ExchangeHandler): Promise<Listener> {
   const { host, port, tls, transport } = config;
+  const report = (defect: unknown) => logger.error({ err: defect }, 'an answer was cut short');
   try {
-    return await openListener(transport, { host, port, tls }, handler);
+    return await openListener(transport, { host, port, tls, report }, handler);
   } catch (error) {
     throw new StartRefused(`cannot listen on ${host}:${port}: ${(error as Error).message}`);
   }

@@ -41,7 +41,6 @@ interface Member {
   /** undefined: lost, or a spare that is not open. */
   store: StateStore | undefined;
   lost: boolean;
-  opening: boolean;
   /** The closing of a lost store: its directory can't be opened before. */
   closing: Promise<void>;
 }
@@ -50,7 +49,7 @@ interface Member {
 export async function openStandbyStore(parts: StandbyStoreParts): Promise<StandbyStore> {
   const members: Member[] = [];
   for (const drive of parts.drives) {
-    const member: Member = { drive, store: undefined, lost: false, opening: false, closing: Promise.resolve() };
+    const member: Member = { drive, store: undefined, lost: false, closing: Promise.resolve() };
     await openMember(member, parts);
     members.push(member);
   }
@@ -96,6 +95,8 @@ class FailoverStore implements StandbyStore {
   private takeover: Promise<void> | undefined;
   private feeding: Promise<void> | undefined;
   private closed = false;
+  /** Searches for a spare come one after the other: two drives may be lost at once. */
+  private search: Promise<Member | undefined> = Promise.resolve(undefined);
 
   constructor(
     parts: StandbyStoreParts,
@@ -220,7 +221,7 @@ class FailoverStore implements StandbyStore {
   /** Makes the standby the primary, or a spare one, brought up to the last acknowledged write. Never rejects. */
   private async takeOver(): Promise<void> {
     await this.feeding;
-    for (let next = this.standby ?? (await this.openSpare()); next !== undefined; next = await this.openSpare()) {
+    for (let next = await this.candidate(); next !== undefined; next = await this.candidate()) {
       this.standby = undefined;
       if (!(await this.bringUp(next))) continue;
       const { position } = next.store!;
@@ -279,14 +280,22 @@ class FailoverStore implements StandbyStore {
     await closeMember(member);
   }
 
+  /** Who could be the primary: the standby, a spare, or the standby that a search under way has found meanwhile. */
+  private async candidate(): Promise<Member | undefined> {
+    return this.standby ?? (await this.openSpare()) ?? this.standby;
+  }
+
+  private openSpare(): Promise<Member | undefined> {
+    this.search = this.search.then(() => this.openFirstSpare());
+    return this.search;
+  }
+
   /** Opens a drive that is neither in use nor lost. */
-  private async openSpare(): Promise<Member | undefined> {
+  private async openFirstSpare(): Promise<Member | undefined> {
     for (const member of this.members) {
-      if (this.closed || member.lost || member.opening || member.store !== undefined) continue;
-      member.opening = true;
+      if (this.closed || member.lost || member.store !== undefined) continue;
       await member.closing;
       await openMember(member, this.parts);
-      member.opening = false;
       if (member.store !== undefined) return member;
     }
     return undefined;
@@ -295,8 +304,10 @@ class FailoverStore implements StandbyStore {
   private async findStandby(): Promise<void> {
     const spare = await this.openSpare();
     if (spare === undefined) return;
-    if (this.closed || this.standby !== undefined || this.primary === undefined) return closeMember(spare);
+    if (this.closed || this.standby !== undefined) return closeMember(spare);
     this.standby = spare;
+    // The takeover under way waits for this search and finds its result.
+    if (this.primary === undefined) return;
     this.parts.log('info', 'state store has a standby', { drive: spare.drive.name, position: spare.store!.position });
     this.feed(false);
   }

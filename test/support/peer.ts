@@ -11,7 +11,7 @@ export function missingPeer(program: string, probe: readonly string[] = ['--vers
   if (found.error === undefined && found.status === 0) return false;
   const message = `MISSING PEER: ${program} (${probe.join(' ')}) does not run here; the tests that need it did not run`;
   console.error(message);
-  assert.notEqual(process.env['CI_PEERS'], 'required', message);
+  assert.notEqual(process.env.CI_PEERS, 'required', message);
   return message;
 }
 

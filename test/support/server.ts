@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { temporaryDirectory } from './files.ts';
 
-export const serverProgram = join(fileURLToPath(new URL('.', import.meta.url)), '../../http/main.js');
+export const serverProgram = join(fileURLToPath(new URL('.', import.meta.url)), '../../http/liteio.cjs');
 
 const readyMillisecondsMax = 20_000;
 const stopMillisecondsMax = 15_000;
