@@ -8,7 +8,7 @@ import { shownVersionId } from './bucket/version.ts';
 import { locateSource, refuseSize, stillThere } from './copy-object.ts';
 import { digestBody } from './digest-stream.ts';
 import type { Door, Outcome } from './door.ts';
-import { bodyOf, bytesOf, openBytes, sliceRefs } from './object-content.ts';
+import { bytesOf, openBytes, sliceRefs } from './object-content.ts';
 import { type Located, placeOf, readAttemptsMax, tooBusy } from './object-queries.ts';
 import { isRejection, type Rejection, reject } from './rejection.ts';
 import type { Blob, BlobRef } from './shards/blob-store.ts';
@@ -114,7 +114,10 @@ export function partInfoOf(part: PartRow): v.PartInfo {
 
 type CopiedPart = v.PartInfo & { readonly sourceVersionId: string | undefined };
 
-/** Refers to the source's blobs; what is inline becomes a blob, as parts always are. */
+/** Slices of blobs that one part refers to: ten thousand parts of so many fit into one record of the journal. */
+const partRefsMax = 4;
+
+/** Refers to the source's blobs; what is inline or in many pieces becomes a blob of its own. */
 export async function uploadPartCopy(door: Door, caller: v.Caller, command: v.UploadPartCopy): Outcome<CopiedPart> {
   for (let attempt = 0; attempt < readAttemptsMax; attempt += 1) {
     const upload = openUpload(door, command, command.partNumber);
@@ -160,16 +163,16 @@ async function copySlice(door: Door, copy: PartCopy, partNumber: number, time: n
   const algorithm = upload.checksum?.algorithm ?? 'CRC64NVME';
   const digestNames = ['MD5', algorithm] as const;
   const base = { partNumber, size: slice.length, lastModified: time };
-  if ('inline' in bytes) {
-    const body = bodyOf(bytes.inline.subarray(slice.offset, slice.offset + slice.length));
+  const refs = 'inline' in bytes ? [] : sliceRefs(bytes.refs, slice.offset, slice.length);
+  if ('inline' in bytes || refs.length > partRefsMax) {
+    const body = await openBytes(door, bytes, slice.offset, slice.length);
     const { blob, digests } = await door.blobs.write(body, { digests: digestNames, inlineBytesMax: 0, length: slice.length });
-    const refs: BlobRef[] = blob === undefined ? [] : [{ blob: blob.id, offset: 0, length: slice.length }];
-    return { part: partRow({ ...base, refs }, digests, upload, algorithm), blobs: blob === undefined ? [] : [blob] };
+    const own: BlobRef[] = blob === undefined ? [] : [{ blob: blob.id, offset: 0, length: slice.length }];
+    return { part: partRow({ ...base, refs: own }, digests, upload, algorithm), blobs: blob === undefined ? [] : [blob] };
   }
-  const refs = sliceRefs(bytes.refs, slice.offset, slice.length);
   const digests =
     knownDigests(copy, algorithm) ?? (await digestBody(await openBytes(door, bytes, slice.offset, slice.length), digestNames));
-  return stillThere(door, bytes) ? { part: partRow({ ...base, refs }, digests, upload, algorithm), blobs: [] } : undefined;
+  return stillThere(door, { refs }) ? { part: partRow({ ...base, refs }, digests, upload, algorithm), blobs: [] } : undefined;
 }
 
 /** Of a whole object that was put at once with the checksum that is needed, nothing has to be read. */

@@ -270,3 +270,27 @@ test('UploadPartCopy: references, and inline bytes become a blob', async () => {
   assert.deepEqual(await readAll(content.body), Buffer.concat([large, large.subarray(1000, 3000), Buffer.from('inline')]));
   await engine.close();
 });
+
+test('UploadPartCopy of what lies in many pieces writes it anew, so that records stay small', async () => {
+  const opened = await house();
+  const { engine, caller, blobs } = opened;
+  const source = await begin(opened, { key: 'in pieces' });
+  const pieces = Array.from({ length: 6 }, (_, at) => seededBytes(1000, at + 1));
+  const parts: CompletedPart[] = [];
+  for (const [at, bytes] of pieces.entries()) parts.push(await upload(opened, source, at + 1, bytes));
+  await accepted(engine.completeMultipartUpload(caller(), finish(source, parts)));
+  const target = await begin(opened);
+  const copy = (partNumber: number, range?: { first: number; last: number }) =>
+    engine.uploadPartCopy(caller(), { ...target, partNumber, source: { bucket, key: 'in pieces', conditions: {} }, range });
+  const few = await accepted(copy(1, { first: 500, last: 4499 }));
+  assert.equal(blobs.blobs.size, 7, 'five pieces are too many');
+  const fewer = await accepted(copy(2, { first: 500, last: 3999 }));
+  const all = await accepted(copy(3));
+  assert.equal(blobs.blobs.size, 8);
+  const list = [few, fewer, all].map(({ partNumber, etag }) => ({ partNumber, etag, checksum: undefined }));
+  await accepted(engine.completeMultipartUpload(caller(), finish(target, list)));
+  const whole = Buffer.concat(pieces);
+  const content = await accepted(engine.getObject(caller(), { bucket, key, conditions: {} }));
+  assert.deepEqual(await readAll(content.body), Buffer.concat([whole.subarray(500, 4500), whole.subarray(500, 4000), whole]));
+  await engine.close();
+});
