@@ -167,6 +167,15 @@ test('a spare drive takes the place of a lost standby', async (t) => {
   await checkRows();
 });
 
+test('primary and standby lost in the same moment: a spare takes over', async (t) => {
+  const { deposit, store, checkRows } = await house(t, ['one', 'two', 'three']);
+  for (let count = 0; count < 5; count++) await deposit('a', 1);
+  await Promise.all([store.driveLost('two'), store.driveLost('one')]);
+  assert.equal(store.places.primary, 'three');
+  assert.equal(await deposit('a', 1), 6);
+  await checkRows();
+});
+
 test('without any drive everything is unavailable; the first one back serves all that was acknowledged', async (t) => {
   const { deposit, store, checkRows } = await house(t, ['one', 'two']);
   for (let count = 0; count < 5; count++) await deposit('a', 1);
