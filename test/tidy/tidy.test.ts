@@ -176,6 +176,23 @@ test('no markers left, no tests skipped for good, no machine paths', () => {
   assert.deepEqual(broken, []);
 });
 
+interface LockedPackage {
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
+/** A registry that lacks another platform's build leaves it out when the lock is written, and `npm ci` then refuses the lock. */
+test('the lock names every package that one in it asks for, those of other platforms too', () => {
+  const locked = Object.entries<LockedPackage>(JSON.parse(read('package-lock.json')).packages);
+  const names = new Set(locked.map(([path]) => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)));
+  const missing = locked.flatMap(([path, { dependencies, optionalDependencies }]) =>
+    Object.keys({ ...dependencies, ...optionalDependencies })
+      .filter((name) => !names.has(name))
+      .map((name) => `${name} of ${path}`),
+  );
+  assert.deepEqual(missing, []);
+});
+
 test('every S3 operation has its file and its test names it', () => {
   const operations = sources.filter((path) => path.startsWith('http/operations/'));
   assert.ok(operations.length >= 25, `${operations.length} operations`);
