@@ -9,29 +9,85 @@ import { abortUploadsOf } from './multipart-end.ts';
 import { isRejection, type Rejection, reject } from './rejection.ts';
 import type * as v from './vocabulary.ts';
 
-/** Bucket creations under way, by account: they count against the account's limit before their rows are there. */
-export type Creations = Map<string, number>;
+/** Below the limit by so much nobody counts. */
+const estimateSlack = 256;
+/** Accounts with an estimate. */
+const estimatesMax = 4_096;
 
-export async function createBucket(door: Door, caller: v.Caller, command: v.CreateBucket, creations: Creations): Outcome<v.BucketInfo> {
+/**
+ * The limit of buckets of an account. Far from it creations go side by side, by an estimate that deletions don't lower; near it they go one
+ * after the other, and rows are counted.
+ */
+export class BucketCounts {
+  private readonly estimates = new Map<string, number>();
+  /** Creations under way side by side. */
+  private readonly abreast = new Map<string, number>();
+  /** The end of each account's queue. */
+  private readonly queues = new Map<string, Promise<unknown>>();
+
+  /** Runs `create` unless the account has its buckets. */
+  async within<T>(account: string, door: Door, create: () => Outcome<T>): Outcome<T> {
+    const abreast = this.abreast.get(account) ?? 0;
+    const estimate = this.estimates.get(account);
+    if (estimate === undefined || estimate + abreast + estimateSlack >= door.options.bucketsPerAccountMax) {
+      return this.inTurn(account, () => this.counted(account, door, create));
+    }
+    this.abreast.set(account, abreast + 1);
+    try {
+      return await this.noted(account, create);
+    } finally {
+      this.abreast.set(account, this.abreast.get(account)! - 1);
+      if (this.abreast.get(account) === 0) this.abreast.delete(account);
+    }
+  }
+
+  private async counted<T>(account: string, door: Door, create: () => Outcome<T>): Outcome<T> {
+    const limit = door.options.bucketsPerAccountMax;
+    const owned = await door.rows.range(tables.owned, { ...startingWith(ownedKey(account, ''), limit), keysOnly: true });
+    if (this.estimates.size >= estimatesMax) this.estimates.clear();
+    this.estimates.set(account, owned.length);
+    if (owned.length + (this.abreast.get(account) ?? 0) >= limit) return reject('TooManyBuckets');
+    return this.noted(account, create);
+  }
+
+  /** An outcome that is not known ends the estimate. */
+  private async noted<T>(account: string, create: () => Outcome<T>): Outcome<T> {
+    try {
+      const answer = await create();
+      const estimate = this.estimates.get(account);
+      if (!isRejection(answer) && estimate !== undefined) this.estimates.set(account, estimate + 1);
+      return answer;
+    } catch (error) {
+      this.estimates.delete(account);
+      throw error;
+    }
+  }
+
+  /** The queue is as long as commands under way may be many. */
+  private inTurn<T>(account: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.queues.get(account) ?? Promise.resolve()).then(work);
+    const end = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.queues.set(account, end);
+    void end.then(() => {
+      if (this.queues.get(account) === end) this.queues.delete(account);
+    });
+    return turn;
+  }
+}
+
+export async function createBucket(door: Door, caller: v.Caller, command: v.CreateBucket, counts: BucketCounts): Outcome<v.BucketInfo> {
   const { bucket, locationConstraint } = command;
-  const { account } = caller;
   const refused = refuseBucketName(bucket);
   if (refused !== undefined) return refused;
-  const under = creations.get(account) ?? 0;
-  creations.set(account, under + 1);
-  try {
-    if (findBucket(door.rows, bucket) === undefined) {
-      const limit = door.options.bucketsPerAccountMax;
-      const owned = await door.rows.range(tables.owned, { ...startingWith(ownedKey(account, ''), limit), keysOnly: true });
-      if (owned.length + under >= limit) return reject('TooManyBuckets', {});
-    }
-    const create = { type: 'CreateBucket', locationConstraint } as const;
-    return (await door.actors.tell(bucketKind, bucket, create, caller)) as v.BucketInfo | Rejection;
-  } finally {
-    const left = creations.get(account)! - 1;
-    if (left === 0) creations.delete(account);
-    else creations.set(account, left);
-  }
+  const create = async () => {
+    const command = { type: 'CreateBucket', locationConstraint } as const;
+    return (await door.actors.tell(bucketKind, bucket, command, caller)) as v.BucketInfo | Rejection;
+  };
+  // A name that is taken is that, whatever the count.
+  return findBucket(door.rows, bucket) === undefined ? counts.within(caller.account, door, create) : create();
 }
 
 export async function headBucket(door: Door, bucket: string): Outcome<v.BucketInfo> {

@@ -108,9 +108,9 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
 type BucketMethod = 'createBucket' | 'headBucket' | 'deleteBucket' | 'listBuckets' | 'putBucketVersioning' | 'putBucketTagging';
 
 function bucketMethods(door: Door, gate: Gate): Pick<Engine, BucketMethod> {
-  const creations: buckets.Creations = new Map();
+  const counts = new buckets.BucketCounts();
   return {
-    createBucket: (caller, command) => gate.pass(() => buckets.createBucket(door, caller, command, creations)),
+    createBucket: (caller, command) => gate.pass(() => buckets.createBucket(door, caller, command, counts)),
     headBucket: (_caller, bucket) => buckets.headBucket(door, bucket),
     deleteBucket: (caller, bucket) => gate.pass(() => buckets.deleteBucket(door, caller, bucket)),
     listBuckets: (caller, query) => buckets.listBuckets(door, caller, query),

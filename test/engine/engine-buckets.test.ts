@@ -41,6 +41,27 @@ test('the limit of buckets holds under concurrent creation', async () => {
   await engine.close();
 });
 
+test('far from the limit nobody counts rows, near it the count is exact', async () => {
+  const { engine, caller, store } = await testEngine({ options: { bucketsPerAccountMax: 300 } });
+  let counted = 0;
+  const { range } = store;
+  store.range = (table, wanted) => {
+    if (table === 'owned') counted += 1;
+    return range.call(store, table, wanted);
+  };
+  const create = (at: number) => engine.createBucket(caller(), { bucket: `bucket-${at}`, locationConstraint: '' });
+  for (let at = 0; at < 40; at += 1) await accepted(create(at));
+  assert.equal(counted, 1, 'before the first');
+  const rest = await Promise.all(Array.from({ length: 270 }, (_, at) => create(at + 40)));
+  assert.equal(rest.filter((answer) => 'name' in answer).length, 260);
+  for (const at of [5, 6]) assert.equal(await engine.deleteBucket(caller(), `bucket-${at}`), null);
+  assert.deepEqual(
+    (await Promise.all([5, 6, 7000].map(create))).map((answer) => 'name' in answer),
+    [true, true, false],
+  );
+  await engine.close();
+});
+
 test('versioning, tags and the end of a bucket', async () => {
   const { engine, caller } = await testEngine();
   await accepted(engine.createBucket(caller(), { bucket: 'photos', locationConstraint: '' }));
