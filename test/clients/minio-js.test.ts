@@ -30,7 +30,7 @@ test('minio-js: buckets, put, get, stat, stream, file, list, presigned, remove',
   await client.putObject('minio', 'small', small, small.length, { 'X-Amz-Meta-Who': 'minio' });
   const stat = await client.statObject('minio', 'small');
   assert.equal(stat.size, small.length);
-  assert.equal(stat.metaData['who'], 'minio');
+  assert.equal(stat.metaData.who, 'minio');
   assert.deepEqual(await buffer(await client.getObject('minio', 'small')), small);
   assert.deepEqual(await buffer(await client.getPartialObject('minio', 'small', 100, 50)), small.subarray(100, 150));
 
