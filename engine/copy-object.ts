@@ -13,7 +13,7 @@ import { isRejection, type Rejection, reject } from './rejection.ts';
 import { singleBodyBytesMax, wholeChecksum } from './store-body.ts';
 import type * as v from './vocabulary.ts';
 
-/** Not taken over with the COPY directive: they belong to a place, not to the bytes. */
+/** Not taken over with the COPY directive: they belong to a place, not to the bytes, and each copy says its own. */
 const headersOfPlace = ['x-amz-website-redirect-location', 'x-amz-storage-class'];
 
 export async function copyObject(door: Door, caller: v.Caller, command: v.CopyObject): Outcome<v.Copied> {
@@ -58,7 +58,9 @@ export function refuseSize(source: Located, bytes = source.version.size): Reject
 function refuseSame(source: Located, command: v.CopyObject): Rejection | undefined {
   const same = source.bucket.name === command.bucket && source.key === command.key;
   const changes =
-    command.metadata !== undefined || (command.algorithm !== undefined && command.algorithm !== source.version.checksum?.algorithm);
+    command.metadata !== undefined ||
+    command.placement !== undefined ||
+    (command.algorithm !== undefined && command.algorithm !== source.version.checksum?.algorithm);
   const restores = command.source.versionId !== undefined && source.bucket.versioning !== 'unversioned';
   if (!same || changes || restores) return undefined;
   const Message =
@@ -83,7 +85,7 @@ async function objectOf(door: Door, source: Located, command: v.CopyObject): Pro
     size: version.size,
     etag: version.etag,
     checksum,
-    metadata: command.metadata ?? withoutPlace(version.metadata),
+    metadata: command.metadata ?? placed(version.metadata, command.placement),
     tags: command.tags ?? version.tags,
     inline: 'inline' in bytes ? bytes.inline : undefined,
     refs: 'inline' in bytes ? [] : bytes.refs,
@@ -97,7 +99,7 @@ export function stillThere(door: Door, bytes: Bytes): boolean {
   return 'inline' in bytes || bytes.refs.every((ref) => door.rows.get(tables.blobs, nameKey(ref.blob)) !== undefined);
 }
 
-function withoutPlace(metadata: v.ObjectMetadata): v.ObjectMetadata {
-  const headers = Object.fromEntries(Object.entries(metadata.headers).filter(([name]) => !headersOfPlace.includes(name)));
-  return { headers, user: metadata.user };
+function placed(metadata: v.ObjectMetadata, placement: v.CopyObject['placement']): v.ObjectMetadata {
+  const kept = Object.entries(metadata.headers).filter(([name]) => !headersOfPlace.includes(name));
+  return { headers: { ...Object.fromEntries(kept), ...placement }, user: metadata.user };
 }

@@ -179,6 +179,8 @@ export interface CopyObject {
   readonly source: CopySource;
   /** undefined: COPY directive. */
   readonly metadata: ObjectMetadata | undefined;
+  /** Storage class and redirect as asked for, under either directive; undefined: nothing was said of them. */
+  readonly placement: ObjectMetadata['headers'] | undefined;
   /** undefined: COPY directive. */
   readonly tags: Tags | undefined;
   readonly conditions: WriteConditions;

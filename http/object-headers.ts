@@ -1,19 +1,10 @@
 /** The headers that are stored with an object: read from a write, shown by a read. */
-import { type Rejection, reject } from '../engine/rejection.ts';
+import { isRejection, type Rejection, reject } from '../engine/rejection.ts';
 import type { ObjectInfo, ObjectMetadata } from '../engine/vocabulary.ts';
 import type { ResponseHeaders } from './listener.ts';
 import type { S3Request } from './s3-request.ts';
 
-const storedHeaders = [
-  'content-type',
-  'cache-control',
-  'content-disposition',
-  'content-encoding',
-  'content-language',
-  'expires',
-  'x-amz-website-redirect-location',
-  'x-amz-storage-class',
-] as const;
+const storedHeaders = ['content-type', 'cache-control', 'content-disposition', 'content-encoding', 'content-language', 'expires'] as const;
 
 /** As they are spelled on the wire. */
 const shownNames: Readonly<Record<string, string>> = {
@@ -44,20 +35,14 @@ const defaultContentType = 'binary/octet-stream';
 
 /** The size of user metadata was checked with the headers. Rejection: InvalidStorageClass, InvalidArgument. */
 export function parseMetadata(request: S3Request): ObjectMetadata | Rejection {
-  const headers: [string, string][] = [];
+  const placement = parsePlacement(request);
+  if (isRejection(placement)) return placement;
+  const headers: [string, string][] = Object.entries(placement ?? {});
   for (const name of storedHeaders) {
     const sent = request.header(name);
-    const kept = sent === undefined ? undefined : storedValue(name, sent);
-    if (kept !== undefined && kept !== '') headers.push([name, kept]);
+    const kept = sent === undefined ? '' : storedValue(name, sent);
+    if (kept !== '') headers.push([name, kept]);
     else if (name === 'content-type') headers.push([name, defaultContentType]);
-  }
-  const storageClass = request.header('x-amz-storage-class');
-  if (storageClass !== undefined && !storageClasses.has(storageClass)) {
-    return reject('InvalidStorageClass', { StorageClassRequested: storageClass });
-  }
-  const redirect = request.header('x-amz-website-redirect-location');
-  if (redirect !== undefined && !/^(\/|https?:\/\/)/.test(redirect)) {
-    return reject('InvalidArgument', { ArgumentName: 'x-amz-website-redirect-location', ArgumentValue: redirect });
   }
   const user: [string, string][] = [];
   for (const [name, value] of request.headers) {
@@ -68,9 +53,28 @@ export function parseMetadata(request: S3Request): ObjectMetadata | Rejection {
   return { headers: Object.fromEntries(headers), user: Object.fromEntries(user) };
 }
 
-/** What is kept of a header: `aws-chunked` described the transfer, STANDARD is what no class means. */
-function storedValue(name: (typeof storedHeaders)[number], sent: string): string | undefined {
-  if (name === 'x-amz-storage-class') return sent === 'STANDARD' ? undefined : sent;
+/**
+ * Where an object is to lie: its storage class (STANDARD is what no class means) and its redirect. undefined when neither was
+ * sent. Rejection: InvalidStorageClass, InvalidArgument.
+ */
+export function parsePlacement(request: S3Request): Readonly<Record<string, string>> | undefined | Rejection {
+  const storageClass = request.header('x-amz-storage-class');
+  if (storageClass !== undefined && !storageClasses.has(storageClass)) {
+    return reject('InvalidStorageClass', { StorageClassRequested: storageClass });
+  }
+  const redirect = request.header('x-amz-website-redirect-location');
+  if (redirect !== undefined && !/^(\/|https?:\/\/)/.test(redirect)) {
+    return reject('InvalidArgument', { ArgumentName: 'x-amz-website-redirect-location', ArgumentValue: redirect });
+  }
+  if (storageClass === undefined && redirect === undefined) return undefined;
+  return {
+    ...(redirect !== undefined && { 'x-amz-website-redirect-location': redirect }),
+    ...(storageClass !== undefined && storageClass !== 'STANDARD' && { 'x-amz-storage-class': storageClass }),
+  };
+}
+
+/** What is kept of a header: `aws-chunked` described the transfer. */
+function storedValue(name: (typeof storedHeaders)[number], sent: string): string {
   if (name !== 'content-encoding' || !/aws-chunked/i.test(sent)) return sent;
   const codings = sent.split(',').map((coding) => coding.trim());
   return codings.filter((coding) => coding !== '' && coding.toLowerCase() !== 'aws-chunked').join(',');

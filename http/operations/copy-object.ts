@@ -3,7 +3,7 @@ import type { ObjectMetadata, Tags } from '../../engine/vocabulary.ts';
 import { parseWriteConditions } from '../conditions.ts';
 import { parseCopySource } from '../copy-source.ts';
 import { checksumElements, parseAlgorithm } from '../object-checksums.ts';
-import { isoTime, parseMetadata, quoted, versionHeader } from '../object-headers.ts';
+import { isoTime, parseMetadata, parsePlacement, quoted, versionHeader } from '../object-headers.ts';
 import type { Operation, S3Request } from '../s3-request.ts';
 import { parseTaggingHeader } from '../tag-sets.ts';
 import { element, s3Namespace } from '../xml.ts';
@@ -17,12 +17,14 @@ export const copyObject: Operation = {
     if (isRejection(conditions)) return conditions;
     const metadata = replacedMetadata(request);
     if (isRejection(metadata)) return metadata;
+    const placement = parsePlacement(request);
+    if (isRejection(placement)) return placement;
     const tags = replacedTags(request);
     if (isRejection(tags)) return tags;
     const algorithm = parseAlgorithm(request, 'x-amz-checksum-algorithm');
     if (isRejection(algorithm)) return algorithm;
     const { bucket, key } = request;
-    const copied = await engine.copyObject(request.caller, { bucket, key, source, metadata, tags, conditions, algorithm });
+    const copied = await engine.copyObject(request.caller, { bucket, key, source, metadata, placement, tags, conditions, algorithm });
     if (isRejection(copied)) return copied;
     const fields =
       element('LastModified', isoTime(copied.lastModified)) + element('ETag', quoted(copied.etag)) + checksumElements(copied.checksum);

@@ -19,7 +19,16 @@ async function house() {
   const copy = (more: Partial<CopyObject> & { from?: string; versionId?: string } = {}) => {
     const { from = 'large', versionId, ...rest } = more;
     const source = { bucket: 'one', key: from, conditions: {}, ...(versionId !== undefined && { versionId }) };
-    const plain = { bucket: 'two', key: 'copy', source, metadata: undefined, tags: undefined, conditions: {}, algorithm: undefined };
+    const plain = {
+      bucket: 'two',
+      key: 'copy',
+      source,
+      metadata: undefined,
+      placement: undefined,
+      tags: undefined,
+      conditions: {},
+      algorithm: undefined,
+    };
     return engine.copyObject(caller(), { ...plain, ...rest });
   };
   return { ...opened, copy };

@@ -106,7 +106,16 @@ class Run {
     if (version === undefined) return;
     const source = { bucket, key: step.source, versionId: version.id, conditions: noConditions };
     const metadata = { headers: {}, user: { copied: `${this.at}` } };
-    const copy = { bucket, key: step.key, source, metadata, tags: undefined, conditions: noConditions, algorithm: undefined };
+    const copy = {
+      bucket,
+      key: step.key,
+      source,
+      metadata,
+      placement: undefined,
+      tags: undefined,
+      conditions: noConditions,
+      algorithm: undefined,
+    };
     const outcome = this.house.engine.copyObject(this.caller(), copy);
     if (version.marker) return void (await rejected(outcome, 'InvalidRequest'));
     this.model.put(step.key, version.content, (await accepted(outcome)).versionId ?? 'null');

@@ -139,6 +139,28 @@ test('onto itself: only with a change', async () => {
   assert.equal(head.headers['x-amz-meta-a'], undefined);
 });
 
+test('a copy names its own storage class and redirect, whatever becomes of the metadata', async () => {
+  const classOf = async (key: string) => (await raw.must({ method: 'HEAD', bucket: Bucket, key })).headers['x-amz-storage-class'];
+  await raw.must({ method: 'PUT', bucket: Bucket, key: 'cold', headers: { 'x-amz-meta-a': '1' }, body: Buffer.from('cold') });
+  for (const [wanted, shown] of [
+    ['STANDARD_IA', 'STANDARD_IA'],
+    ['STANDARD', undefined],
+  ] as const) {
+    const moved = await copy('cold', `${Bucket}/cold`, { 'x-amz-storage-class': wanted });
+    assert.equal(moved.status, 200, moved.body.toString());
+    assert.equal(await classOf('cold'), shown);
+  }
+  const where = { 'x-amz-storage-class': 'GLACIER_IR', 'x-amz-website-redirect-location': '/there' };
+  assert.equal((await copy('colder', `${Bucket}/cold`, where)).status, 200);
+  const head = await raw.must({ method: 'HEAD', bucket: Bucket, key: 'colder' });
+  assert.equal(head.headers['x-amz-storage-class'], 'GLACIER_IR');
+  assert.equal(head.headers['x-amz-website-redirect-location'], '/there');
+  assert.equal(head.headers['x-amz-meta-a'], '1');
+  assert.equal((await copy('colder', `${Bucket}/colder`, { 'x-amz-storage-class': 'TEPID' })).status, 400);
+  assert.equal((await copy('warm', `${Bucket}/colder`)).status, 200);
+  assert.equal(await classOf('warm'), undefined);
+});
+
 test('conditions on the source and on the target', async () => {
   const source = `${Bucket}/source`;
   const etag = xmlText(await copy('base', source), 'ETag') ?? '';
