@@ -91,7 +91,7 @@ async function readObject(door: Door, query: ReadObject, method: 'GET' | 'HEAD')
   for (let attempt = 0; attempt < readAttemptsMax; attempt += 1) {
     const located = await locate(door.rows, query);
     if (isRejection(located)) return located;
-    const refused = refuseMarker(located, method) ?? refuseRead(located.version, query.conditions, versionHeaders(located));
+    const refused = refuseMarker(located, method) ?? refuseRead(located.version, query.conditions, unchangedHeaders(located));
     if (refused !== undefined) return refused;
     const slice = sliceOf(door.rows, located, query);
     if (isRejection(slice)) return slice;
@@ -124,9 +124,15 @@ function refuseMarker(located: Located, method: string): Rejection | undefined {
   return reject('MethodNotAllowed', { Method: method, ResourceType: 'DeleteMarker', ...headers });
 }
 
-function versionHeaders(located: Located): Record<string, string> {
-  const versionId = shownVersionId(located.bucket, located.version);
-  return versionId === undefined ? {} : { 'header:x-amz-version-id': versionId };
+/** What a cache needs of "not modified" beside the validators (RFC 9110, section 15.4.5), and the version. */
+function unchangedHeaders({ bucket, version }: Located): Record<string, string> {
+  const versionId = shownVersionId(bucket, version);
+  const { 'cache-control': cacheControl, expires } = version.metadata.headers;
+  return {
+    ...(cacheControl !== undefined && { 'header:Cache-Control': cacheControl }),
+    ...(expires !== undefined && { 'header:Expires': expires }),
+    ...(versionId !== undefined && { 'header:x-amz-version-id': versionId }),
+  };
 }
 
 export function tooBusy(target: ObjectTarget): Fault {

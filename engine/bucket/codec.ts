@@ -213,11 +213,12 @@ function packPairs(pairs: ObjectMetadata['user']): unknown {
 }
 
 function unpackPairs(packed: unknown): Record<string, string> {
-  const pairs: Record<string, string> = {};
-  if (packed === 0) return pairs;
+  if (packed === 0) return {};
   const flat = packed as string[];
-  for (let at = 0; at < flat.length; at += 2) pairs[flat[at]!] = flat[at + 1]!;
-  return pairs;
+  const pairs: [name: string, value: string][] = [];
+  for (let at = 0; at < flat.length; at += 2) pairs.push([flat[at]!, flat[at + 1]!]);
+  // Assigning one by one would lose a pair named `__proto__`.
+  return Object.fromEntries(pairs);
 }
 
 export function expectFormat(row: Packed): void {

@@ -90,6 +90,7 @@ test('headers and user metadata round trip, aws-chunked does not', async () => {
     'x-amz-meta-plain': 'value',
     'x-amz-meta-umlaut': 'grün 日本',
     'x-amz-meta-empty': '',
+    'x-amz-meta-__proto__': 'kept',
   };
   assert.equal((await put('headers', text, { ...stored, 'content-encoding': 'gzip,aws-chunked' })).status, 200);
   for (const answer of [await get('headers'), await head('headers')]) {
@@ -226,6 +227,12 @@ test('conditional reads, in the order of RFC 9110', async () => {
   const unchanged = await get('ten', { 'if-none-match': etag });
   assert.equal(unchanged.headers.etag, etag);
   assert.equal(unchanged.body.length, 0);
+  const caching = { 'cache-control': 'max-age=60', expires: 'Thu, 01 Dec 2033 16:00:00 GMT' };
+  await put('cached', text, { ...caching, 'content-language': 'de' });
+  const cached = await get('cached', { 'if-none-match': etag });
+  assert.equal(cached.status, 304);
+  for (const [name, value] of Object.entries(caching)) assert.equal(cached.headers[name], value, 'caches renew what they hold');
+  assert.equal(cached.headers['content-language'], undefined);
 });
 
 test('conditional writes', async () => {
