@@ -18,8 +18,8 @@ import { abortMultipartUpload, completeMultipartUpload } from './multipart-end.t
 import * as commands from './object-commands.ts';
 import * as queries from './object-queries.ts';
 import { Reclaimer, type SegmentStore } from './reclaimer.ts';
-import type { BlobStore } from './shards/blob-store.ts';
-import { storeKind } from './store-kind.ts';
+import type { Blob, BlobStore } from './shards/blob-store.ts';
+import { storeKind, tellStore } from './store-kind.ts';
 import { UploadLives } from './upload/life-cycle.ts';
 import { uploadKind } from './upload/upload-kind.ts';
 import type * as v from './vocabulary.ts';
@@ -57,6 +57,8 @@ export interface Engine {
   listParts(caller: v.Caller, query: v.ListParts): Outcome<v.PartPage>;
   listMultipartUploads(caller: v.Caller, query: v.ListMultipartUploads): Outcome<v.UploadPage>;
 
+  /** From the healer: the drive in that slot has what it missed of the blob. */
+  blobHealed(blob: Blob, slot: number): Promise<void>;
   /** Waits for what is under way, then closes actors, journal, state store and drives. */
   close(): Promise<void>;
 }
@@ -94,6 +96,9 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
     ...bucketMethods(door, gate),
     ...objectMethods(door, gate),
     ...multipartMethods(door, gate),
+    async blobHealed(blob, slot) {
+      await tellStore(actors, { type: 'RecordHealed', blob, slot }, clock.now());
+    },
     async close() {
       await gate.close();
       await reclaimer?.close();
@@ -128,7 +133,7 @@ type MultipartMethod =
   | 'listParts'
   | 'listMultipartUploads';
 
-function objectMethods(door: Door, gate: Gate): Omit<Engine, BucketMethod | MultipartMethod | 'close'> {
+function objectMethods(door: Door, gate: Gate): Omit<Engine, BucketMethod | MultipartMethod | 'blobHealed' | 'close'> {
   return {
     putObject: (caller, command) => gate.passWith(command.body, () => commands.putObject(door, caller, command)),
     getObject: (_caller, query) => queries.getObject(door, query),

@@ -11,8 +11,7 @@ import type { EngineOptions } from './engine-options.ts';
 import type { Log } from './log.ts';
 import type { Blob } from './shards/blob-store.ts';
 import type { SegmentInfo } from './shards/reclaimer.ts';
-import { type Candidate, type StoreCommand, storeActor, storeKind } from './store-kind.ts';
-import type { Caller } from './vocabulary.ts';
+import { type Candidate, type StoreCommand, tellStore } from './store-kind.ts';
 
 /** What the reclaimer asks of the drives' blob store. */
 export interface SegmentStore {
@@ -159,13 +158,7 @@ export class Reclaimer {
     }
   }
 
-  private async tell(command: StoreCommand): Promise<readonly Blob[]> {
-    return (await this.parts.actors.tell(storeKind, storeActor, command, this.caller())) as readonly Blob[];
-  }
-
-  /** The house itself. */
-  private caller(): Caller {
-    const owner = { id: '', displayName: '' };
-    return { account: '', owner, accessKey: '', requestId: 'reclaimer', sourceAddress: '', time: this.parts.clock.now() };
+  private tell(command: StoreCommand): Promise<readonly Blob[]> {
+    return tellStore(this.parts.actors, command, this.parts.clock.now());
   }
 }

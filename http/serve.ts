@@ -4,17 +4,16 @@ import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import type { Logger } from 'pino';
 import { replay } from '../engine/actor/recovery.ts';
+import { storeRows } from '../engine/actor/rows.ts';
 import { headOf } from '../engine/actor/stream-heads.ts';
-import { bucketKind } from '../engine/bucket/bucket-kind.ts';
 import { type Engine, openEngine } from '../engine/engine.ts';
-import { engineOptions } from '../engine/engine-options.ts';
+import { engineKinds } from '../engine/kinds.ts';
 import type { Log } from '../engine/log.ts';
 import { missedBlobs } from '../engine/missed-blobs.ts';
 import type { Drive } from '../engine/shards/drive.ts';
 import { markDirectory, readSmallFile, writeSmallFile } from '../engine/shards/drive-format.ts';
 import { openBlobStore } from '../engine/shards/open-blob-store.ts';
 import { type Drives, openDrives } from '../engine/shards/open-drives.ts';
-import { uploadKind } from '../engine/upload/upload-kind.ts';
 import { type EmbeddedJournal, openEmbeddedJournal } from '../journal/embedded-journal.ts';
 import type { HeadOf, Journal } from '../journal/journal.ts';
 import type { MirrorReport } from '../journal/mirror-set.ts';
@@ -36,7 +35,6 @@ import { systemRandomness } from './system-randomness.ts';
 const rootAccount = '000000000000';
 /** What a stop waits for requests under way. */
 const drainMilliseconds = 10_000;
-const kinds = [bucketKind, uploadKind(engineOptions.partBytesMin)];
 /** Drives that may hold the state store: the one in use, the standby, a spare. */
 const statePlacesMax = 3;
 const stateDirectory = `${markDirectory}/state`;
@@ -117,7 +115,7 @@ async function openHouse(config: ServerConfig, log: Log, closers: Closers): Prom
     drives: await stateDrives(drives),
     catchUp: (behind) => {
       if (journal === undefined) throw new StateStoreUnavailable('the journal is not open yet');
-      return replay({ journal, store: behind, kinds, log });
+      return replay({ journal, store: behind, kinds: engineKinds, log });
     },
     log,
   });
@@ -129,7 +127,8 @@ async function openHouse(config: ServerConfig, log: Log, closers: Closers): Prom
   refuseForeignJournal(journal, store);
   const unwatch = watchDrives({ drives, store, mirrors: opened.mirrors, log });
   // The healer, which starts with the blob store, reads rows: they have to be all there.
-  await replay({ journal, store, kinds, log });
+  await replay({ journal, store, kinds: engineKinds, log });
+  let engine: Engine | undefined;
   const blobs = await openBlobStore({
     drives,
     threads: config.threads,
@@ -137,15 +136,16 @@ async function openHouse(config: ServerConfig, log: Log, closers: Closers): Prom
     clock: systemClock,
     randomness: systemRandomness,
     log,
-    missedBlobs: (set, slot) => missedBlobs(store, set, slot),
-    // A blob's row goes on naming the slots that missed its write: the next sweep looks and finds it whole.
-    onHealed: () => undefined,
+    missedBlobs: (set, slot) => missedBlobs(storeRows(store), set, slot),
+    // What is healed before the engine is open is found whole by the next sweep.
+    onHealed: (blob, slot) => engine?.blobHealed(blob, slot),
   });
   handed.push(() => blobs.close());
-  const engine = await openEngine({
+  engine = await openEngine({
     journal,
     store,
     blobs,
+    segments: blobs,
     clock: systemClock,
     randomness: systemRandomness,
     log,

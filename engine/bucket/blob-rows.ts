@@ -5,7 +5,7 @@
 import type { RowChange } from '../../snapshots/state-store.ts';
 import type { Blob } from '../shards/blob-store.ts';
 import { pack, packBlob } from './codec.ts';
-import { extentKey, nameKey, nul, numberValue, orphanKey, refKey, tables } from './row-keys.ts';
+import { extentKey, missedKey, nameKey, nul, numberValue, orphanKey, refKey, tables } from './row-keys.ts';
 
 const nothing = new Uint8Array(0);
 
@@ -20,7 +20,7 @@ export function partReferrer(uploadId: string, partNumber: number): string {
   return `p${uploadId}${nul}${partNumber}`;
 }
 
-/** The blob's own row, and one for each segment it lies in: what lives in a segment is found there. */
+/** The blob's own row, one for each segment it lies in, by which what lives in a segment is found, and one for each drive that missed it. */
 export function blobRows(blob: Blob): RowChange[] {
   const rows: RowChange[] = [{ table: tables.blobs, key: nameKey(blob.id), value: pack(packBlob(blob)) }];
   const bytes = new Map<number, number>();
@@ -29,6 +29,7 @@ export function blobRows(blob: Blob): RowChange[] {
     const onEachDrive = Math.ceil(length / blob.dataShards);
     rows.push({ table: tables.extents, key: extentKey(blob.set, segment, blob.id), value: numberValue(onEachDrive) });
   }
+  for (const slot of blob.missed) rows.push({ table: tables.missed, key: missedKey(blob.set, slot, blob.id), value: nothing });
   return rows;
 }
 

@@ -31,6 +31,8 @@ export const tables = {
   blobs: 'blobs',
   /** set (2 bytes) segment (4 bytes) blob id -> bytes on each drive (8 bytes) that live in that segment */
   extents: 'extents',
+  /** set (2 bytes) slot (2 bytes) blob id -> '': blobs whose write went without the drive in that slot */
+  missed: 'missed',
   /** blob id NUL referrer -> ''; without a referrer: the time (8 bytes) the last one went */
   refs: 'refs',
   /** time (8 bytes) blob id -> '': blobs that lost a reference */
@@ -95,6 +97,14 @@ export function extentKey(set: number, segment: number, blob: string): Buffer {
   row.writeUInt16BE(set, 0);
   row.writeUInt32BE(segment, 2);
   row.write(blob, 6, 'latin1');
+  return row;
+}
+
+export function missedKey(set: number, slot: number, blob: string): Buffer {
+  const row = Buffer.allocUnsafe(4 + blob.length);
+  row.writeUInt16BE(set, 0);
+  row.writeUInt16BE(slot, 2);
+  row.write(blob, 4, 'latin1');
   return row;
 }
 

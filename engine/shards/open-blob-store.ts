@@ -44,11 +44,16 @@ export class DriveBlobStore implements BlobStore {
       clock: parts.clock,
       log: parts.log,
       ask: (request) => workers.idlest().ask(request),
-      lowestOpenSegment: (set) => Math.min(...workers.links.map((link) => link.lowestOpenSegment(set))),
+      lowestOpenSegment: (set) => Math.min(...workers.links.map((link) => link.diary.lowestOpen(set))),
       firstSegment: (set) => workers.firstSegments[set]!,
       missedBlobs: (set, slot) => parts.missedBlobs(set, slot),
       onHealed: (blob, slot) => parts.onHealed(blob, slot),
     });
+  }
+
+  /** Erasure sets. */
+  get sets(): number {
+    return this.parts.drives.sets.length;
   }
 
   async write(body: Body, options: WriteOptions): Promise<StoredBody> {

@@ -39,7 +39,7 @@ export async function listSegments(parts: ReclaimerParts, set: number): Promise<
 }
 
 function isResting(parts: ReclaimerParts, set: number, segment: number): boolean {
-  return parts.links.every((link) => link.restsSince(set, segment) <= parts.clock.now() - restMilliseconds);
+  return parts.links.every((link) => link.diary.restsSince(set, segment) <= parts.clock.now() - restMilliseconds);
 }
 
 /** Removes the files of segments without live blobs; answers those that were removed. A drive that is away gives its files up when it is back. */

@@ -3,15 +3,13 @@ import { assert } from '../assert.ts';
 import type { Clock } from '../clock.ts';
 import { Fault } from '../fault.ts';
 import type { StripePlace } from './block.ts';
+import { SegmentDiary } from './segment-diary.ts';
 import type { FromWorker, JobDone, ToWorker, WriteSealed } from './shard-messages.ts';
 import type { PortListener, ShardPort } from './shard-port.ts';
 import type { StripePool } from './stripe-pool.ts';
 
 /** Stripes of one body between the store's thread and the drives: a fast client leaves buffers for the others. */
 const stripesInFlightMax = 8;
-
-/** Milliseconds for which it is remembered when a segment was closed. */
-const openedMemoryMilliseconds = 60 * 60_000;
 
 type Job = ToWorker & { readonly job: number };
 type WithoutJob<T> = T extends unknown ? Omit<T, 'job'> : never;
@@ -47,9 +45,8 @@ export class WorkerLink implements PortListener {
   readonly pool: StripePool;
   /** The worker's memory; stripe buffers are places in it. */
   readonly memory: Buffer;
-  /** Segments that the worker opened, by set, the last of them open: with the time when it was opened. */
-  private readonly opened = new Map<number, { readonly segment: number; readonly since: number }[]>();
-  private readonly clock: Clock;
+  /** Of the segments that the worker opened, and the bodies it writes. */
+  readonly diary: SegmentDiary;
   /** Why it is no longer there. */
   death: Error | undefined;
   private port: ShardPort | undefined;
@@ -59,28 +56,10 @@ export class WorkerLink implements PortListener {
   private nextNumber = 1;
 
   constructor(pool: StripePool, memory: Buffer, events: LinkEvents, clock: Clock) {
-    this.clock = clock;
+    this.diary = new SegmentDiary(clock);
     this.pool = pool;
     this.memory = memory;
     this.events = events;
-  }
-
-  /** The lowest segment that may have been written to in the last moments; Infinity when none was. */
-  lowestOpenSegment(set: number): number {
-    const opened = this.opened.get(set) ?? [];
-    return (opened.at(-2) ?? opened.at(-1))?.segment ?? Number.POSITIVE_INFINITY;
-  }
-
-  /** The last segment that it opened; 0 for none. */
-  lastSegment(set: number): number {
-    return this.opened.get(set)?.at(-1)?.segment ?? 0;
-  }
-
-  /** When this worker closed that segment (ms since the epoch); Infinity while it is open, 0 when it isn't one of its. */
-  restsSince(set: number, segment: number): number {
-    const opened = this.opened.get(set) ?? [];
-    const at = opened.findIndex((each) => each.segment === segment);
-    return at < 0 ? 0 : (opened[at + 1]?.since ?? Number.POSITIVE_INFINITY);
   }
 
   connect(port: ShardPort): void {
@@ -101,6 +80,7 @@ export class WorkerLink implements PortListener {
     const writer = this.nextNumber++;
     const sealed = new Promise<WriteSealed>((resolve, reject) => {
       if (this.death !== undefined) return reject(this.gone());
+      this.diary.begun(writer);
       this.writers.set(writer, { resolve, reject, stripesInFlight: 0, wake: undefined });
     });
     sealed.catch(() => undefined);
@@ -116,6 +96,7 @@ export class WorkerLink implements PortListener {
   }
 
   abortWrite(writer: number): void {
+    this.diary.done(writer);
     if (this.writers.delete(writer)) this.post({ kind: 'abort', writer });
   }
 
@@ -151,7 +132,7 @@ export class WorkerLink implements PortListener {
         this.events.onTrouble(message.set, message.slot, Object.assign(new Error(message.reason), { code: message.code }));
         return;
       case 'segment':
-        this.noteOpened(message.set, message.segment);
+        this.diary.opened(message.set, message.segment);
         return;
       case 'mended':
         this.events.onMended(message.stripe, message.slot);
@@ -177,6 +158,7 @@ export class WorkerLink implements PortListener {
     for (const pending of [...this.jobs.values(), ...this.writers.values()]) pending.reject(fault);
     for (const writer of this.writers.values()) writer.wake?.();
     this.jobs.clear();
+    for (const writer of this.writers.keys()) this.diary.done(writer);
     this.writers.clear();
   }
 
@@ -184,15 +166,6 @@ export class WorkerLink implements PortListener {
     const pending = this.jobs.get(job);
     this.jobs.delete(job);
     return pending;
-  }
-
-  private noteOpened(set: number, segment: number): void {
-    const now = this.clock.now();
-    const opened = this.opened.get(set) ?? [];
-    opened.push({ segment, since: now });
-    // What has rested long enough needs no memory of its own.
-    while (opened.length > 2 && opened[1]!.since < now - openedMemoryMilliseconds) opened.shift();
-    this.opened.set(set, opened);
   }
 
   private returnCredit(writer: number): void {
@@ -206,6 +179,7 @@ export class WorkerLink implements PortListener {
   private settleWriter(writer: number): Pending<WriteSealed> | undefined {
     const pending = this.writers.get(writer);
     this.writers.delete(writer);
+    this.diary.done(writer);
     pending?.wake?.();
     return pending;
   }

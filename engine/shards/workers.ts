@@ -147,7 +147,7 @@ export class Workers {
     if (this.closed) return;
     const index = this.links.indexOf(link);
     const firsts = this.firstSegments.map((first, set) => {
-      return Math.max(first + index, link.lastSegment(set)) + segmentsSkipped * this.count;
+      return Math.max(first + index, link.diary.last(set)) + segmentsSkipped * this.count;
     });
     try {
       const successor = await this.openLink(firsts);

@@ -1,9 +1,11 @@
 /** What nobody refers to gives its space back, after the grace and not before; on real segments. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { storeRows } from '../../engine/actor/rows.ts';
 import { headOf } from '../../engine/actor/stream-heads.ts';
 import { type Engine, openEngine } from '../../engine/engine.ts';
 import { engineOptions } from '../../engine/engine-options.ts';
+import { missedBlobs } from '../../engine/missed-blobs.ts';
 import { isRejection } from '../../engine/rejection.ts';
 import type { Blob } from '../../engine/shards/blob-store.ts';
 import { segmentPath } from '../../engine/shards/block.ts';
@@ -42,6 +44,28 @@ test('a candidate is reclaimed when nobody refers to it and nobody did later', a
   await store.accept('blobs', at(2000));
   for (const table of ['blobs', 'refs', 'orphans', 'extents']) assert.deepEqual(await bucket.keysOf(table), [], table);
   assert.deepEqual(await types(2000), ['CandidateDropped'], 'it has gone');
+});
+
+test('what a drive missed is found by its slot, until it is recorded as healed', async () => {
+  const bucket = await givenBucket();
+  const store = new Given(storeKind, bucket.store);
+  const object = blobObject(blob);
+  const missing = { ...object.blobs[0]!, missed: [2, 5] };
+  await bucket.accept('photos', put('a', { ...object, blobs: [missing] }));
+  const missedBy = async (slot: number): Promise<string[]> => {
+    const found: string[] = [];
+    for await (const { id } of missedBlobs(storeRows(bucket.store), missing.set, slot)) found.push(id);
+    return found;
+  };
+  assert.deepEqual([await missedBy(2), await missedBy(3), await missedBy(5)], [[blob], [], [blob]]);
+  const healed = await store.accept('blobs', { type: 'RecordHealed', blob: missing, slot: 2 });
+  assert.deepEqual(
+    healed.events.map((event) => event.type),
+    ['BlobHealed'],
+  );
+  assert.deepEqual([await missedBy(2), await missedBy(5)], [[], [blob]]);
+  const again = await store.accept('blobs', { type: 'RecordHealed', blob: missing, slot: 2 });
+  assert.deepEqual(again.events, [], 'once');
 });
 
 test('a blob that moved keeps its references and leaves its old place; one that changed meanwhile stays', async () => {
