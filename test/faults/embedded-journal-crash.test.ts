@@ -22,10 +22,15 @@ async function underLoad(trial: JournalTrial, meanwhile: () => Promise<void>): P
   await writers;
 }
 
-async function manySeeds(seeds: number, millisecondsMax: number, trial: (seed: number) => Promise<JournalTrial>): Promise<JournalTrial[]> {
+/** At least `seedsMin` seeds however slow the machine, more as long as there is time. */
+async function manySeeds(
+  seedsMin: number,
+  millisecondsMax: number,
+  trial: (seed: number) => Promise<JournalTrial>,
+): Promise<JournalTrial[]> {
   const trials: JournalTrial[] = [];
   const started = performance.now();
-  for (let seed = 1; seed <= seeds && performance.now() - started < millisecondsMax; seed++) {
+  for (let seed = 1; seed <= seedsMin || performance.now() - started < millisecondsMax; seed++) {
     try {
       trials.push(await trial(seed));
     } catch (error) {
@@ -40,7 +45,7 @@ function sum(trials: readonly JournalTrial[], count: (trial: JournalTrial) => nu
 }
 
 test('power cuts: acknowledged records survive on 1, 2, 3 and 5 mirrors', async (context) => {
-  const trials = await manySeeds(200, 3000, async (seed) => {
+  const trials = await manySeeds(12, 3000, async (seed) => {
     const trial = new JournalTrial(seed, [1, 2, 3, 5, 5][seed % 5] as number);
     for (let round = 0; round < 4; round++) {
       await trial.open();
@@ -57,11 +62,11 @@ test('power cuts: acknowledged records survive on 1, 2, 3 and 5 mirrors', async 
   context.diagnostic(
     `${trials.length} seeds, ${sum(trials, ({ acknowledged }) => acknowledged)} acknowledged, ${sum(trials, ({ unknown }) => unknown)} unknown`,
   );
-  assert.ok(trials.length >= 10 && sum(trials, ({ unknown }) => unknown) > 0 && sum(trials, ({ acknowledged }) => acknowledged) > 1000);
+  assert.ok(sum(trials, ({ unknown }) => unknown) > 0 && sum(trials, ({ acknowledged }) => acknowledged) > 1000);
 });
 
 test('power cuts while drives are away or new: up to 2 of 5', async (context) => {
-  const trials = await manySeeds(200, 3000, async (seed) => {
+  const trials = await manySeeds(6, 3000, async (seed) => {
     const trial = new JournalTrial(seed, 5);
     // A new journal wants all of its mirrors once.
     await trial.open();
@@ -95,11 +100,11 @@ test('power cuts while drives are away or new: up to 2 of 5', async (context) =>
     return trial;
   });
   context.diagnostic(`${trials.length} seeds, ${sum(trials, ({ acknowledged }) => acknowledged)} acknowledged`);
-  assert.ok(trials.length >= 5 && sum(trials, ({ acknowledged }) => acknowledged) > 1000);
+  assert.ok(sum(trials, ({ acknowledged }) => acknowledged) > 1000);
 });
 
 test('drives fail, vanish and return under load: it serves again without a restart', async (context) => {
-  const trials = await manySeeds(200, 3000, async (seed) => {
+  const trials = await manySeeds(6, 3000, async (seed) => {
     const trial = new JournalTrial(seed, [1, 3, 5, 5][seed % 4] as number);
     await trial.open();
     for (let round = 0; round < 4; round++) {
@@ -130,7 +135,7 @@ test('drives fail, vanish and return under load: it serves again without a resta
   });
   const counts = `${sum(trials, ({ acknowledged }) => acknowledged)} acknowledged, ${sum(trials, ({ unknown }) => unknown)} unknown, ${sum(trials, ({ refused }) => refused)} refused`;
   context.diagnostic(`${trials.length} seeds, ${counts}`);
-  assert.ok(trials.length >= 5 && sum(trials, ({ unknown }) => unknown) > 0 && sum(trials, ({ refused }) => refused) > 0);
+  assert.ok(sum(trials, ({ unknown }) => unknown) > 0 && sum(trials, ({ refused }) => refused) > 0);
 });
 
 /** One of the ways in which a drive goes wrong. */
