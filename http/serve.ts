@@ -120,11 +120,12 @@ async function openHouse(config: ServerConfig, log: Log, closers: Closers): Prom
     log,
   });
   handed.push(() => store.close());
-  await refuseOtherJournal(config, drives);
+  const settleJournalKind = await refuseOtherJournal(config, drives);
   const opened = await openJournal(config, drives, { headOf: (stream) => headOf(store, stream), log, below });
   journal = opened.journal;
   handed.push(() => opened.journal.close());
   refuseForeignJournal(journal, store);
+  await settleJournalKind();
   const unwatch = watchDrives({ drives, store, mirrors: opened.mirrors, log });
   // The healer, which starts with the blob store, reads rows: they have to be all there.
   await replay({ journal, store, kinds: engineKinds, log });
@@ -253,8 +254,11 @@ async function openJournal(config: ServerConfig, drives: Drives, { headOf, log, 
   return { journal, mirrors: undefined, description: `JetStream, nats-server ${server.version} on ${home.disk.name} alone` };
 }
 
-/** Another kind of journal would begin empty, and with it the deployment: the kind is settled at the first start. */
-async function refuseOtherJournal({ journal }: ServerConfig, { sets: [first = []] }: Drives): Promise<void> {
+/**
+ * Another kind of journal would begin empty, and with it the deployment: the kind is settled at the first start, by the returned
+ * function, once the journal is open. One that never opened binds nobody.
+ */
+async function refuseOtherJournal({ journal }: ServerConfig, { sets: [first = []] }: Drives): Promise<() => Promise<void>> {
   const embedded = journal.kind === 'embedded';
   const [kind, other] = embedded ? ['embedded', 'jetstream'] : ['jetstream', 'embedded'];
   const writable = first.filter((drive) => drive.writable);
@@ -264,7 +268,9 @@ async function refuseOtherJournal({ journal }: ServerConfig, { sets: [first = []
   }
   // Torn by a crash, or a drive that was replaced: told again.
   const untold = writable.filter((_, at) => kinds[at] !== kind);
-  await Promise.all(untold.map(({ disk }) => writeSmallFile(disk, journalKindPath, kind)));
+  return async () => {
+    await Promise.all(untold.map(({ disk }) => writeSmallFile(disk, journalKindPath, kind)));
+  };
 }
 
 /** Rows that no record led to: somebody chose another journal than the one this deployment was written with. */

@@ -175,6 +175,13 @@ test('a drive that cannot be made', { skip: process.platform === 'win32' }, () =
   assert.equal(readFileSync(join(directory, 'file'), 'utf8'), '');
 });
 
+test('a journal that could not be had the first time binds nobody', async () => {
+  refuses(['server', '--drives', drives(), ...free, '--journal', 'nats://127.0.0.1:1'], /connection refused/i);
+  const server = await startServer({ directory, drives: 4 });
+  await server.stop();
+  refuses(['server', '--drives', drives(), ...free, '--journal', 'nats://127.0.0.1:1'], /written with --journal embedded/);
+});
+
 test('a missing directory of a known deployment is an offline drive, and what is stored can be read', async () => {
   const first = await startServer({ directory, drives: 4 });
   const before = startRaw(first);
