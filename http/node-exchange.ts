@@ -117,6 +117,19 @@ export class NodeExchange implements Exchange {
     });
   }
 
+  /** Its answer has begun and is not out to the last byte. */
+  get answering(): boolean {
+    return this.#response.headersSent && !this.#response.writableFinished;
+  }
+
+  /** No more of the body can come, but an answer can still go. False when the body was complete or the answer is on its way. */
+  bodyEndsEarly(): boolean {
+    if (this.#answered || this.#departure.gone || this.#inbound.ended) return false;
+    this.#response.shouldKeepAlive = false;
+    this.#inbound.fail('the body ended before it was complete, or its framing broke');
+    return true;
+  }
+
   /** The handler is done. True if it owed an answer: then a bare 500 was sent. */
   abandon(): boolean {
     if (this.#departure.gone || this.#answered) return false;

@@ -12,6 +12,13 @@ const headersMilliseconds = 60_000;
 /** How long a connection may lie idle between two requests: longer than the pools of the usual clients keep theirs. */
 const keepAliveMilliseconds = 75_000;
 
+/** As Node answers them by itself. */
+const misunderstoodStatus: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
 /** The listener on node:http, or node:https when `tls` is given: runs wherever Node does. */
 export async function openNodeListener(options: ListenerOptions, handler: ExchangeHandler): Promise<Listener> {
   const serverOptions: ServerOptions = {
@@ -41,6 +48,8 @@ class NodeListener implements Listener, NodeSurroundings {
   readonly #server: Server;
   readonly #handler: ExchangeHandler;
   readonly #refused = new WeakSet<Socket>();
+  /** The last request of each connection. */
+  readonly #exchanges = new WeakMap<Socket, NodeExchange>();
   #port = 0;
   #underWay = 0;
   #closing = false;
@@ -52,6 +61,7 @@ class NodeListener implements Listener, NodeSurroundings {
     this.report = options.report ?? (() => undefined);
     server.on('request', (request, response) => this.#accept(request, response, false));
     server.on('checkContinue', (request, response) => this.#accept(request, response, true));
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#misunderstood(error, socket as Socket));
   }
 
   get port(): number {
@@ -110,6 +120,7 @@ class NodeListener implements Listener, NodeSurroundings {
       if (this.#underWay === 0) this.#emptied?.();
     });
     const exchange = new NodeExchange({ request, response, headers, framing, awaitsContinue }, this);
+    this.#exchanges.set(socket, exchange);
     this.#handler(exchange).then(
       () => {
         if (exchange.abandon()) this.report(new Error(`no answer was given to ${exchange.method} ${exchange.path}`));
@@ -119,6 +130,16 @@ class NodeListener implements Listener, NodeSurroundings {
         this.report(defect);
       },
     );
+  }
+
+  /** What arrives is no HTTP, or ends too soon: then the handler tells the client. Nothing goes between the bytes of an answer. */
+  #misunderstood(error: NodeJS.ErrnoException, socket: Socket): void {
+    const exchange = this.#exchanges.get(socket);
+    if (error.code === 'HPE_INVALID_EOF_STATE' && socket.writable && exchange?.bodyEndsEarly() === true) return;
+    const silent = !socket.writable || this.#refused.has(socket) || exchange?.answering === true;
+    const status = misunderstoodStatus[error.code ?? ''] ?? '400 Bad Request';
+    if (!silent) socket.write(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
+    socket.destroySoon();
   }
 
   /** Whatever comes behind a request like this can't be trusted to be a request. Node would still parse it. */

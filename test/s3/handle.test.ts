@@ -45,7 +45,7 @@ test('errors in XML with their own fields and headers; HEAD and 304 without a bo
   assert.equal((await call('GET', '/bucket/key')).text, 'content');
 });
 
-test('what is thrown: SlowDown with Retry-After, InternalError in the log with its stack, nothing of it in the answer', async () => {
+test('InternalError: something is thrown; SlowDown with Retry-After for what passes, all of it in the log with its stack, nothing of it in the answer', async () => {
   for (const kind of ['unavailable', 'overloaded']) {
     const reply = await call('GET', `/bucket/fault-${kind}`);
     refused(reply, 'SlowDown');
