@@ -21,11 +21,13 @@ export function isProcessAlive({ pid, mark }: ProcessIdentity): boolean {
 function markOf(pid: number): string | undefined {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    // The name of the program, in parentheses, may hold anything; the start time is the 20th field behind it.
+    // The name of the program, in parentheses, may hold anything; these are the fields behind it.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
       .replace(/^.*\) /s, '')
       .split(' ');
-    return `${boot}/${fields[19]}`;
+    // Ended, all threads of it, and its parent has not asked how: in a container such entries may stay for good.
+    const [state, threads, startTime] = [fields[0], Number(fields[17]), fields[19]];
+    return state === 'Z' && threads <= 1 ? undefined : `${boot}/${startTime}`;
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 /** The command line: what a start refuses, in one line and with exit code 2, before it touches anything; and how it stops. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -217,6 +217,28 @@ test('kill -9, and everything acknowledged is there', async () => {
   }
   after.close();
   await second.stop();
+});
+
+test('a server that was killed is gone, even when its parent never asks for it', { skip: process.platform !== 'linux' }, async () => {
+  const command = [process.execPath, serverProgram, 'server', '--drives', join(directory, 'drive1'), ...free];
+  // The shell becomes a program that knows of no children.
+  const parent = spawn('sh', ['-c', '"$@" & echo "pid $!"; exec sleep 60', 'sh', ...command], { env: cleanEnvironment() });
+  try {
+    let output = '';
+    for await (const text of parent.stdout.setEncoding('utf8')) {
+      output += text;
+      if (/endpoint +http/.test(output)) break;
+    }
+    const pid = Number(/pid (\d+)/.exec(output)?.[1]);
+    refuses(['server', '--drives', join(directory, 'drive1'), ...free], new RegExp(`in use by process ${pid}$`));
+    process.kill(pid, 'SIGKILL');
+    const ended = () => readdirSync(`/proc/${pid}/task`).length <= 1 && /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    for (let wait = 0; wait < 250 && !ended(); wait += 1) await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.ok(ended(), 'it stays as an entry of the process table');
+    await (await startServer({ directory, drives: 1 })).stop();
+  } finally {
+    parent.kill();
+  }
 });
 
 test('a stop lets the requests under way come to their end', async () => {
