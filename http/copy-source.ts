@@ -1,5 +1,7 @@
-import { type Rejection, reject } from '../engine/rejection.ts';
+import type { Engine } from '../engine/engine.ts';
+import { isRejection, type Rejection, reject } from '../engine/rejection.ts';
 import type { CopySource } from '../engine/vocabulary.ts';
+import { refuseOtherOwner } from './bucket-owner.ts';
 import { parseReadConditions } from './conditions.ts';
 import { decodePercent } from './percent-encoding.ts';
 import { keyRejection } from './request-target.ts';
@@ -8,12 +10,20 @@ import type { S3Request } from './s3-request.ts';
 const header = 'x-amz-copy-source';
 const versionMark = '?versionId=';
 
+/** What to copy from, in a bucket of the owner that the client expects. Rejection: as parseCopySource, AccessDenied, NoSuchBucket. */
+export async function readCopySource(request: S3Request, engine: Engine): Promise<CopySource | Rejection> {
+  const source = parseCopySource(request);
+  if (isRejection(source)) return source;
+  const owner = { header: 'x-amz-source-expected-bucket-owner', bucket: source.bucket } as const;
+  return (await refuseOtherOwner(request, engine, owner)) ?? source;
+}
+
 /**
  * `x-amz-copy-source: /bucket/key?versionId=...`, percent-encoded, the first slash optional. The mark of a version is looked
  * for as sent first, so that a key may hold an encoded one, then in the decoded text: some clients encode it along.
  * Rejection: InvalidArgument, InvalidObjectName, KeyTooLongError.
  */
-export function parseCopySource(request: S3Request): CopySource | Rejection {
+function parseCopySource(request: S3Request): CopySource | Rejection {
   const sent = request.header(header) ?? '';
   const invalid = reject('InvalidArgument', { ArgumentName: header, ArgumentValue: sent });
   const mark = sent.lastIndexOf(versionMark);

@@ -7,6 +7,7 @@ import type { Credentials } from './auth/credentials.ts';
 import { isPresigned } from './auth/presigned-url.ts';
 import { isPresignedV2 } from './auth/presigned-url-v2.ts';
 import { AuthenticatedRequest } from './authenticated-request.ts';
+import { refuseOtherOwner } from './bucket-owner.ts';
 import type { Exchange, ExchangeHandler } from './listener.ts';
 import { parseQuery } from './query.ts';
 import { declaredLength } from './request-body.ts';
@@ -109,13 +110,11 @@ async function outcomeOf(
   return refused ?? parts.operations[operation].run(request, engine);
 }
 
-/** x-amz-expected-bucket-owner guards against a bucket that changed hands. */
+/** A bucket that is to be made has no owner yet. */
 async function strangersBucket(request: AuthenticatedRequest, engine: Engine, operation: OperationName): Promise<Rejection | undefined> {
-  const expected = request.header('x-amz-expected-bucket-owner');
-  if (expected === undefined || request.bucket === '' || operation === 'CreateBucket') return undefined;
-  const bucket = await engine.headBucket(request.caller, request.bucket);
-  if (isRejection(bucket)) return bucket;
-  return bucket.account === expected ? undefined : reject('AccessDenied');
+  const { bucket } = request;
+  if (bucket === '' || operation === 'CreateBucket') return undefined;
+  return refuseOtherOwner(request, engine, { header: 'x-amz-expected-bucket-owner', bucket });
 }
 
 /** Something was thrown: the log gets all of it, the client a code. */

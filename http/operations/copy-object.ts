@@ -1,7 +1,7 @@
 import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
 import type { ObjectMetadata, Tags } from '../../engine/vocabulary.ts';
 import { parseWriteConditions } from '../conditions.ts';
-import { parseCopySource } from '../copy-source.ts';
+import { readCopySource } from '../copy-source.ts';
 import { checksumElements, parseAlgorithm } from '../object-checksums.ts';
 import { isoTime, parseMetadata, parsePlacement, quoted, versionHeader } from '../object-headers.ts';
 import type { Operation, S3Request } from '../s3-request.ts';
@@ -11,7 +11,7 @@ import { element, s3Namespace } from '../xml.ts';
 export const copyObject: Operation = {
   name: 'CopyObject',
   async run(request, engine) {
-    const source = parseCopySource(request);
+    const source = await readCopySource(request, engine);
     if (isRejection(source)) return source;
     const conditions = parseWriteConditions(request);
     if (isRejection(conditions)) return conditions;

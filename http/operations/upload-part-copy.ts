@@ -1,5 +1,5 @@
 import { isRejection } from '../../engine/rejection.ts';
-import { parseCopySource } from '../copy-source.ts';
+import { readCopySource } from '../copy-source.ts';
 import { checksumElement } from '../object-checksums.ts';
 import { isoTime, quoted } from '../object-headers.ts';
 import { parseCopyRange } from '../ranges.ts';
@@ -12,7 +12,7 @@ export const uploadPartCopy: Operation = {
   async run(request, engine) {
     const target = parsePartTarget(request);
     if (isRejection(target)) return target;
-    const source = parseCopySource(request);
+    const source = await readCopySource(request, engine);
     if (isRejection(source)) return source;
     const range = parseCopyRange(request.header('x-amz-copy-source-range'));
     if (isRejection(range)) return range;

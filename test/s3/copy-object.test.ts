@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import {
   CopyObjectCommand,
   CreateBucketCommand,
+  CreateMultipartUploadCommand,
   GetObjectCommand,
   GetObjectTaggingCommand,
   HeadObjectCommand,
@@ -128,6 +129,20 @@ test('a version as source, its mark encoded or not', async () => {
   });
   assert.match(restored.headers['x-amz-version-id'] ?? '', /./);
   assert.equal((await raw.must({ method: 'GET', bucket: 'versions', key: 'doc' })).body.toString(), 'one');
+});
+
+test('a source bucket of another owner than expected is no source', async () => {
+  const created = await client.send(new CreateMultipartUploadCommand({ Bucket, Key: 'parts' }));
+  const queries = [{}, { partNumber: '1', uploadId: created.UploadId ?? '' }] as Record<string, string>[];
+  for (const query of queries) {
+    for (const [owner, status] of [
+      ['123456789012', 403],
+      ['000000000000', 200],
+    ] as const) {
+      const headers = { 'x-amz-copy-source': `${Bucket}/source`, 'x-amz-source-expected-bucket-owner': owner };
+      assert.equal((await raw.call({ method: 'PUT', bucket: Bucket, key: 'parts', query, headers })).status, status, owner);
+    }
+  }
 });
 
 test('onto itself: only with a change', async () => {
