@@ -20,7 +20,8 @@ async function answer(exchange: Exchange): Promise<void> {
   exchange.send(200, [['content-type', 'binary/octet-stream']], bytes);
 }
 
-const transport = process.argv[2] === 'node' ? 'node' : 'auto';
+const transport = process.argv[2] ?? 'auto';
+if (transport !== 'auto' && transport !== 'uws' && transport !== 'node') throw new Error(`no such transport: ${transport}`);
 const listener = await openListener(transport, { host: '127.0.0.1', port: 0, tls: undefined }, answer);
 console.log(`listening ${listener.port} ${listener.transport}`);
 process.on('SIGTERM', () => process.exit(0));

@@ -2,7 +2,7 @@
  * First figures: PUT and GET at 4 KiB, 128 KiB and 8 MiB, concurrency 1, 16 and 64, of liteio (fsync on, 4+2 over six drives)
  * against a bare handler on the same transport and against s3rver, interleaved in one run. Prints a Markdown table of ratios.
  *
- * `npm run bench -- [--turns 5] [--seconds 1] [--only put-4096-16]`
+ * `npm run bench -- [--turns 5] [--seconds 1] [--only put-4096-16] [--transport auto|uws|node]`
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -11,11 +11,16 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Contender, startContender } from './contender.ts';
-import { bucket, type Figure, type Line, measure } from './measure.ts';
+import { bucket, type Figure, type Line, measure, warmUp } from './measure.ts';
 import { S3Client } from './s3-client.ts';
 
 const { values: options } = parseArgs({
-  options: { turns: { type: 'string', default: '5' }, seconds: { type: 'string', default: '1' }, only: { type: 'string', default: '' } },
+  options: {
+    turns: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '1' },
+    only: { type: 'string', default: '' },
+    transport: { type: 'string', default: 'auto' },
+  },
 });
 const here = dirname(fileURLToPath(import.meta.url));
 const keys = { accessKey: 'bench-key', secretKey: 'bench-secret-of-some-length' };
@@ -23,7 +28,9 @@ const s3rverPort = 39_517;
 
 async function startAll(directory: string): Promise<Contender[]> {
   const drives = join(directory, 'liteio/drive{1...6}');
-  const flags = ['--drives', drives, '--address', '127.0.0.1:0', '--access-key', keys.accessKey, '--secret-key', keys.secretKey];
+  const { transport } = options;
+  const place = ['--drives', drives, '--address', '127.0.0.1:0', '--transport', transport];
+  const flags = [...place, '--access-key', keys.accessKey, '--secret-key', keys.secretKey];
   const liteio = await startContender({
     name: 'liteio',
     command: [process.execPath, join(here, '../http/liteio.cjs'), 'server', ...flags],
@@ -32,7 +39,7 @@ async function startAll(directory: string): Promise<Contender[]> {
   });
   const bare = await startContender({
     name: 'bare',
-    command: [process.execPath, join(here, 'bare-server.js')],
+    command: [process.execPath, join(here, 'bare-server.js'), transport],
     ready: /listening (\d+) (.*)/,
     ...keys,
   });
@@ -85,6 +92,7 @@ try {
     client.close();
   }
   console.log(`transport: ${contenders[1]?.banner}; Node ${process.versions.node}; ${options.turns} turns of ${options.seconds} s each\n`);
+  await warmUp(contenders);
   console.log('| line | op/s | MiB/s | p50 ms | p99 ms | our CPU us/op | bare CPU us/op | ratio to bare | ratio to s3rver | client CPU |');
   console.log('|---|---|---|---|---|---|---|---|---|---|');
   for (const line of lines()) console.log(row(line, await measure(line, contenders, Number(options.turns), Number(options.seconds))));

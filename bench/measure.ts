@@ -60,6 +60,21 @@ export async function measure(line: Line, contenders: readonly Contender[], turn
   return contenders.map((contender, index) => figure(contender.name, tallies[index] as Tally));
 }
 
+/** Seconds of each small operation before the first line: what is measured is compiled code, not its compilation. */
+const warmUpSeconds = 3;
+
+/** The servers one after the other, as long for each. */
+export async function warmUp(contenders: readonly Contender[]): Promise<void> {
+  for (const contender of contenders) {
+    for (const operation of ['PUT', 'GET'] as const) {
+      for (const bytes of [4096, 131_072]) {
+        const line: Line = { operation, bytes, concurrency: 16 };
+        await measure(line, [contender], 1, warmUpSeconds);
+      }
+    }
+  }
+}
+
 async function prepare(client: S3Client, line: Line, body: Buffer): Promise<void> {
   if (line.operation !== 'GET') return;
   for (let key = 0; key < keysPerLine; key += 1) await client.must({ method: 'PUT', bucket, key: `get/${key}-${line.bytes}`, body });
