@@ -8,8 +8,11 @@
 export interface Disk {
   /** What people call this drive: its path as configured. */
   readonly name: string;
-  /** `read`: must exist. `write`: must exist, read and write. `create`: created if absent, read and write. `exclusive`: must not exist. */
-  open(path: string, mode: DiskOpenMode): Promise<DiskFile>;
+  /**
+   * `read`: must exist. `write`: must exist, read and write. `create`: created if absent, read and write. `exclusive`: must not exist.
+   * `eachSynced`: the caller syncs after every write, and the disk may do both in one step.
+   */
+  open(path: string, mode: DiskOpenMode, writes?: 'eachSynced'): Promise<DiskFile>;
   /** Names (not paths) of the entries of a directory, sorted; empty when the directory is absent. */
   list(directory: string): Promise<string[]>;
   /** Creates a directory and its parents; no error if there. `''` is the root itself. */

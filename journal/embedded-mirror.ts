@@ -149,7 +149,8 @@ export class Mirror {
     if (this.#current?.segment !== segment) {
       await this.#current?.file.close();
       this.#current = undefined;
-      this.#current = { segment, file: await this.disk.open(segmentPath(segment), offset === 0 ? 'create' : 'write') };
+      const mode = offset === 0 ? 'create' : 'write';
+      this.#current = { segment, file: await this.disk.open(segmentPath(segment), mode, 'eachSynced') };
     }
     const { file } = this.#current;
     await file.write(

@@ -1,6 +1,6 @@
 /** The real disk and its twin answer alike; the twin loses what was not synced, and nothing else. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { constants, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -17,6 +17,30 @@ const makers: Record<string, (context: TestContext) => Disk> = {
   },
   memory: () => memoryDisk('memory', seededRandom(1)),
 };
+
+test('node disk: the kernel syncs each write of a file that was opened for it, and of no other', {
+  skip: process.platform !== 'linux',
+}, async (context) => {
+  const disk = makers.node!(context);
+  const flagsOf = (path: string): number => {
+    const descriptor = readdirSync('/proc/self/fd').find((entry) => linkOf(`/proc/self/fd/${entry}`) === join(disk.name, path));
+    return Number.parseInt(/flags:\s+(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'latin1'))![1]!, 8);
+  };
+  const synced = await disk.open('synced', 'create', 'eachSynced');
+  const plain = await disk.open('plain', 'create');
+  assert.equal(flagsOf('synced') & constants.O_DSYNC, constants.O_DSYNC);
+  assert.equal(flagsOf('plain') & constants.O_DSYNC, 0);
+  await synced.close();
+  await plain.close();
+});
+
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
 
 for (const [kind, make] of Object.entries(makers)) {
   test(`${kind} disk: files are written, gathered, read, cut and measured`, async (context) => {
@@ -51,6 +75,21 @@ for (const [kind, make] of Object.entries(makers)) {
     const target = Buffer.alloc(whole.length);
     assert.equal(await file.read(target, 3), whole.length);
     assert.deepEqual(target, whole);
+    await file.close();
+  });
+
+  test(`${kind} disk: a file whose every write is synced is written, cut and read like any other`, async (context) => {
+    const disk = make(context);
+    const file = await disk.open('log', 'create', 'eachSynced');
+    for (const [at, text] of ['one', 'two', 'six'].entries()) {
+      await file.write([Buffer.from(text)], at * 3);
+      await file.sync();
+    }
+    await file.truncate(4);
+    await file.sync();
+    const target = Buffer.alloc(9);
+    assert.equal(await file.read(target, 0), 4);
+    assert.equal(target.toString('latin1', 0, 4), 'onet');
     await file.close();
   });
 
