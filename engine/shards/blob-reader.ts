@@ -1,15 +1,26 @@
-/** From a worker to whoever reads: a slice of a blob as a Body, one stripe in hand and at most one ahead. */
+/**
+ * From a worker to whoever reads: a slice of a blob as a Body. While stripe buffers are plentiful a reader holds one and reads
+ * one ahead, and its client takes the bytes right out of them. While they are scarce, or when its client is slow, it gets small
+ * pieces in a memory of its own instead: then the buffer is held for as long as the drives take, whatever the client does.
+ */
 import type { Body } from '../body.ts';
+import type { Clock } from '../clock.ts';
 import type { Blob } from './blob-store.ts';
-import { stripeBytesMax, stripePlaceOf } from './block.ts';
+import { stripeAt, stripeBytesMax } from './block.ts';
 import type { WorkerLink } from './worker-link.ts';
 
+/** Body bytes of a piece: a block or two where K is 4. */
+const pieceBytesMax = 256 * 1024;
+/** A client that takes longer over what it was handed is slow. */
+const slowMilliseconds = 250;
+
 interface Loaded {
-  readonly place: number;
+  /** The stripe buffer that the bytes lie in; undefined: they lie in the reader's own memory. */
+  readonly place: number | undefined;
   readonly bytes: Uint8Array;
 }
 
-/** The slice [offset, offset + length) of a blob; its first stripe is proved when this resolves. */
+/** The slice [offset, offset + length) of a blob; its first bytes are proved when this resolves. */
 export async function openBlobBody(blob: Blob, slice: { offset: number; length: number }, link: WorkerLink): Promise<Body> {
   const reader = new BlobReader(blob, slice, link);
   await reader.begin();
@@ -19,40 +30,47 @@ export async function openBlobBody(blob: Blob, slice: { offset: number; length: 
 class BlobReader implements Body {
   private readonly blob: Blob;
   private readonly link: WorkerLink;
+  private readonly clock: Clock;
   private at: number;
   private readonly end: number;
   private inHand: number | undefined;
+  private handedAt = Number.POSITIVE_INFINITY;
   private ahead: Promise<Loaded> | undefined;
+  private ownMemory: Buffer | undefined;
+  private stripesHad = 0;
   private cancelled = false;
-  /** A stripe that failed leaves a gap: nothing may follow it. */
+  /** Bytes that failed leave a gap: nothing may follow it. */
   private failure: Error | undefined;
 
   constructor(blob: Blob, slice: { offset: number; length: number }, link: WorkerLink) {
     this.blob = blob;
     this.link = link;
+    this.clock = link.clock;
     this.at = slice.offset;
     this.end = slice.offset + slice.length;
   }
 
   async begin(): Promise<void> {
     if (this.at >= this.end) return;
-    const loaded = await this.load(await this.link.pool.take(this.nextRoom()));
+    const loaded = await this.load(false);
     this.ahead = Promise.resolve(loaded);
   }
 
   async read(): Promise<Uint8Array | null> {
+    const slow = this.clock.now() - this.handedAt > slowMilliseconds;
     this.giveBack();
     if (this.failure !== undefined) throw this.failure;
     if (this.cancelled || (this.ahead === undefined && this.at >= this.end)) return null;
-    const ahead = this.ahead ?? this.load(await this.link.pool.take(this.nextRoom()));
+    const ahead = this.ahead ?? this.load(slow);
     this.ahead = undefined;
     const { place, bytes } = await ahead;
     if (this.cancelled) {
-      this.link.pool.give(place);
+      if (place !== undefined) this.link.pool.give(place);
       return null;
     }
     this.inHand = place;
-    this.readAhead();
+    if (!slow) this.readAhead();
+    this.handedAt = this.clock.now();
     return bytes;
   }
 
@@ -60,27 +78,47 @@ class BlobReader implements Body {
     if (this.cancelled) return;
     this.cancelled = true;
     this.giveBack();
-    this.ahead?.then(({ place }) => this.link.pool.give(place)).catch(() => undefined);
+    this.ahead?.then(({ place }) => place !== undefined && this.link.pool.give(place)).catch(() => undefined);
     this.ahead = undefined;
   }
 
-  /** Only into a buffer that is free at once: whoever holds one must not wait for a second. */
+  /** Only into a buffer that may be held for long: whoever holds one must not wait for a second. */
   private readAhead(): void {
     if (this.at >= this.end) return;
-    const place = this.link.pool.tryTake(this.nextRoom());
+    const place = this.link.pool.tryLend(this.stripeBytes());
     if (place === undefined) return;
-    this.ahead = this.load(place);
+    this.ahead = this.loadStripe(place);
     this.ahead.catch(() => undefined);
   }
 
-  private async load(place: number): Promise<Loaded> {
-    const stripe = stripePlaceOf(this.blob, Math.floor(this.at / stripeBytesMax));
-    const from = this.at % stripeBytesMax;
-    const length = Math.min(this.end - this.at, stripe.stripeBytes - from);
+  private async load(slow: boolean): Promise<Loaded> {
+    const { pool } = this.link;
+    const room = this.stripeBytes();
+    const lent = slow ? undefined : pool.tryLend(room);
+    return lent === undefined ? this.loadPiece(await pool.take(room, this.stripesHad)) : this.loadStripe(lent);
+  }
+
+  private async loadStripe(place: number): Promise<Loaded> {
+    return { place, bytes: await this.fetch(place, stripeBytesMax) };
+  }
+
+  private async loadPiece(place: number): Promise<Loaded> {
+    const fetched = await this.fetch(place, pieceBytesMax);
+    this.ownMemory ??= Buffer.allocUnsafeSlow(Math.min(pieceBytesMax, this.blob.length));
+    this.ownMemory.set(fetched);
+    this.link.pool.give(place);
+    return { place: undefined, bytes: this.ownMemory.subarray(0, fetched.length) };
+  }
+
+  /** The next bytes, up to the next multiple of `bytesMax` in the stripe. A buffer that nothing could be brought to is given back. */
+  private async fetch(place: number, bytesMax: number): Promise<Uint8Array> {
+    const { stripe, from } = stripeAt(this.blob, this.at);
+    const length = Math.min(this.end - this.at, stripe.stripeBytes - from, bytesMax - (from % bytesMax));
     this.at += length;
+    if (from + length === stripe.stripeBytes) this.stripesHad += 1;
     try {
       const { value } = await this.link.ask({ kind: 'read', place, stripe, from, length });
-      return { place, bytes: this.link.memory.subarray(value, value + length) };
+      return this.link.memory.subarray(value, value + length);
     } catch (error) {
       this.failure = error as Error;
       this.link.pool.give(place);
@@ -88,9 +126,9 @@ class BlobReader implements Body {
     }
   }
 
-  /** Body bytes that the next stripe's buffer must have room for: a stripe is rebuilt whole. */
-  private nextRoom(): number {
-    return stripePlaceOf(this.blob, Math.floor(this.at / stripeBytesMax)).stripeBytes;
+  /** Body bytes that the next buffer must have room for: a stripe may have to be rebuilt whole. */
+  private stripeBytes(): number {
+    return stripeAt(this.blob, this.at).stripe.stripeBytes;
   }
 
   private giveBack(): void {

@@ -19,7 +19,7 @@ export interface Blob {
   readonly missed: readonly number[];
 }
 
-/** A run of stripes in one segment; the same place on each drive of the set. */
+/** A run of stripes in one segment; the same place on each drive of the set. All but its last stripe have 1 MiB of the body. */
 export interface Extent {
   readonly segment: number;
   /** Bytes from the start of the segment file, the same on every drive. */

@@ -3,6 +3,7 @@ import { assert } from '../assert.ts';
 import type { Body } from '../body.ts';
 import type { Blob, StoredBody, WriteOptions } from './blob-store.ts';
 import { stripeBytesMax } from './block.ts';
+import { BodySource, shortStripeBytesMin } from './body-source.ts';
 import { digestsOf } from './digester.ts';
 import type { BeginWrite, WriteSealed } from './shard-messages.ts';
 import type { WorkerLink, WriteTicket } from './worker-link.ts';
@@ -14,37 +15,6 @@ export interface BlobTarget {
   readonly dataShards: number;
   readonly parityShards: number;
   readonly link: WorkerLink;
-}
-
-/** A body, and what was read of it already. */
-class StripeSource {
-  private readonly body: Body;
-  private held: Uint8Array | null;
-
-  constructor(body: Body, begun: Uint8Array | null) {
-    this.body = body;
-    this.held = begun;
-  }
-
-  /** Fills `target` as far as the body goes; answers the bytes filled. */
-  async fill(target: Uint8Array): Promise<number> {
-    let filled = 0;
-    while (filled < target.length) {
-      if (this.held === null || this.held.length === 0) this.held = await this.body.read();
-      if (this.held === null) break;
-      const taken = Math.min(this.held.length, target.length - filled);
-      target.set(this.held.subarray(0, taken), filled);
-      filled += taken;
-      this.held = this.held.subarray(taken);
-    }
-    return filled;
-  }
-
-  /** True when there is no more. Must not be called before the last bytes were taken over. */
-  async ended(): Promise<boolean> {
-    while (this.held !== null && this.held.length === 0) this.held = await this.body.read();
-    return this.held === null;
-  }
 }
 
 /**
@@ -62,14 +32,13 @@ export async function writeBlob(body: Body, options: WriteOptions, target: () =>
       }
       begun = small.bytes;
     }
-    return await writeStripes(new StripeSource(body, begun ?? empty), options, target());
+    const chosen = target();
+    return await writeStripes(new BodySource(body, begun, chosen.link.clock), options, chosen);
   } catch (error) {
     body.cancel();
     throw error;
   }
 }
-
-const empty = Buffer.alloc(0);
 
 /** The whole body when it has at most `bytesMax` bytes, else what was read of it. */
 async function readSmall(body: Body, bytesMax: number): Promise<{ readonly whole: boolean; readonly bytes: Buffer }> {
@@ -84,7 +53,7 @@ async function readSmall(body: Body, bytesMax: number): Promise<{ readonly whole
   return { whole: false, bytes: Buffer.concat(chunks) };
 }
 
-async function writeStripes(source: StripeSource, options: WriteOptions, target: BlobTarget): Promise<StoredBody> {
+async function writeStripes(source: BodySource, options: WriteOptions, target: BlobTarget): Promise<StoredBody> {
   const { link } = target;
   const ticket = link.startWrite();
   try {
@@ -97,7 +66,7 @@ async function writeStripes(source: StripeSource, options: WriteOptions, target:
   }
 }
 
-async function sendStripes(source: StripeSource, options: WriteOptions, target: BlobTarget, ticket: WriteTicket): Promise<number> {
+async function sendStripes(source: BodySource, options: WriteOptions, target: BlobTarget, ticket: WriteTicket): Promise<number> {
   const { link, blob, set } = target;
   let begin: BeginWrite | undefined = { blob, set, digests: options.digests, length: options.length };
   let total = 0;
@@ -105,25 +74,50 @@ async function sendStripes(source: StripeSource, options: WriteOptions, target: 
   let failed = false;
   ticket.sealed.catch(() => (failed = true));
   while (!last && !failed) {
-    const room = Math.min(stripeBytesMax, options.length === undefined ? stripeBytesMax : options.length - total);
+    const left = options.length === undefined ? undefined : options.length - total;
+    const room = Math.min(stripeBytesMax, left ?? stripeBytesMax);
+    const isWanted = () => link.pool.isWanted(room);
+    if (link.pool.isScarce(room)) await source.gather(Math.min(room, shortStripeBytesMin));
     await link.stripeCredit(ticket.writer);
-    const place = await link.pool.take(room);
     let sent = false;
+    const place = await link.pool.take(room, Math.floor(total / stripeBytesMax));
     try {
-      const bytes = await source.fill(link.memory.subarray(place, place + room));
-      total += bytes;
-      // Where the length is known the last stripe goes ahead of the trailers; where it isn't the end must be seen first.
-      last = bytes < room || (options.length === undefined ? await source.ended() : total === options.length);
-      assert(bytes > 0, 'a body that is stored has bytes');
-      link.post({ kind: 'write', writer: ticket.writer, begin, place, bytes, last });
+      const stripe = await fillStripe(source, link.memory.subarray(place, place + room), { left, isWanted });
+      if (stripe.bytes === 0) continue;
+      total += stripe.bytes;
+      last = stripe.last;
+      link.post({ kind: 'write', writer: ticket.writer, begin, place, ...stripe });
       sent = true;
       begin = undefined;
     } finally {
-      if (!sent) link.pool.give(place);
+      if (!sent) link.returnUnused(ticket.writer, place);
     }
   }
   if (!failed) assert(await source.ended(), 'the body is no longer than it was declared');
   return total;
+}
+
+/** Body bytes that are left, when known, and whether others want the buffer. */
+interface StripeTerms {
+  readonly left: number | undefined;
+  isWanted(): boolean;
+}
+
+/** Brings the next stripe into a buffer. No bytes: it took too long, and the buffer goes to somebody else first. */
+async function fillStripe(source: BodySource, buffer: Uint8Array, terms: StripeTerms): Promise<{ bytes: number; last: boolean }> {
+  const bytes = await source.fill(buffer, terms.isWanted);
+  // Where the length is known the last stripe goes ahead of the trailers; where it isn't the end must be seen first.
+  const last = bytes === terms.left || (terms.left === undefined ? await source.ended(terms.isWanted) : source.isOver);
+  assert(bytes > 0 || last !== true, 'a body that is stored has bytes');
+  if (last === true) return { bytes, last };
+  if (bytes < Math.min(buffer.length, shortStripeBytesMin)) {
+    source.takeBack(buffer.subarray(0, bytes));
+    return { bytes: 0, last: false };
+  }
+  if (last === false) return { bytes, last };
+  // The end may come with the next read: a byte is kept for the last stripe.
+  source.takeBack(buffer.subarray(bytes - 1, bytes));
+  return { bytes: bytes - 1, last: false };
 }
 
 function blobOf(target: BlobTarget, length: number, sealed: WriteSealed): Blob {

@@ -76,27 +76,56 @@ export function segmentNumber(name: string): number | undefined {
   return /^\d{8,}\.seg$/.test(name) ? Number.parseInt(name, 10) : undefined;
 }
 
-/** The place of one of a blob's stripes. */
+/** Stripes of a blob. Every one but the last of an extent is full. */
+export function stripeCountOf(blob: Blob): number {
+  return blob.extents.reduce((count, extent) => count + stripesIn(extent), 0);
+}
+
+/** The place of one of a blob's stripes, by its number. */
 export function stripePlaceOf(blob: Blob, stripe: number): StripePlace {
-  const { dataShards, parityShards, set } = blob;
   let before = 0;
   for (const extent of blob.extents) {
-    const within = stripe * stripeBytesMax - before;
-    if (within < extent.length) {
-      const stripeBytes = Math.min(stripeBytesMax, extent.length - within);
-      const offset = extent.offset + (within / stripeBytesMax) * blockBytesOf(stripeBytesMax, dataShards);
-      return { blob: blob.id, set, segment: extent.segment, offset, stripe, stripeBytes, dataShards, parityShards };
-    }
-    before += extent.length;
+    const count = stripesIn(extent);
+    if (stripe < before + count) return placeIn(blob, extent, { stripe, index: stripe - before });
+    before += count;
   }
   throw new RangeError(`blob ${blob.id} has no stripe ${stripe}`);
 }
 
-/** Appends a stripe to a blob's extents; runs that touch become one. */
+/** The stripe that byte `position` of a blob lies in, and how many of the stripe's bytes lie before it. */
+export function stripeAt(blob: Blob, position: number): { readonly stripe: StripePlace; readonly from: number } {
+  let before = 0;
+  let start = 0;
+  for (const extent of blob.extents) {
+    const within = position - start;
+    if (within < extent.length) {
+      const index = Math.floor(within / stripeBytesMax);
+      return { stripe: placeIn(blob, extent, { stripe: before + index, index }), from: within % stripeBytesMax };
+    }
+    before += stripesIn(extent);
+    start += extent.length;
+  }
+  throw new RangeError(`blob ${blob.id} has no byte ${position}`);
+}
+
+function stripesIn(extent: Extent): number {
+  return Math.ceil(extent.length / stripeBytesMax);
+}
+
+/** The stripe with that number in the blob and that index in the extent. */
+function placeIn(blob: Blob, extent: Extent, { stripe, index }: { stripe: number; index: number }): StripePlace {
+  const { dataShards, parityShards, set } = blob;
+  const stripeBytes = Math.min(stripeBytesMax, extent.length - index * stripeBytesMax);
+  const offset = extent.offset + index * blockBytesOf(stripeBytesMax, dataShards);
+  return { blob: blob.id, set, segment: extent.segment, offset, stripe, stripeBytes, dataShards, parityShards };
+}
+
+/** Appends a stripe to a blob's extents; runs that touch become one, unless a short stripe lies between. */
 export function extendExtents(extents: Extent[], place: StripePlace): void {
   const last = extents.at(-1);
-  const full = blockBytesOf(stripeBytesMax, place.dataShards);
-  if (last !== undefined && last.segment === place.segment && last.offset + (last.length / stripeBytesMax) * full === place.offset) {
+  const stripes = (last?.length ?? 0) / stripeBytesMax;
+  const end = (last?.offset ?? 0) + stripes * blockBytesOf(stripeBytesMax, place.dataShards);
+  if (last !== undefined && last.segment === place.segment && Number.isInteger(stripes) && end === place.offset) {
     extents[extents.length - 1] = { ...last, length: last.length + place.stripeBytes };
   } else {
     extents.push({ segment: place.segment, offset: place.offset, length: place.stripeBytes });

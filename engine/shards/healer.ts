@@ -6,7 +6,7 @@
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Blob } from './blob-store.ts';
-import { blockBytesOf, type StripePlace, segmentDirectory, segmentNumber, segmentPath, stripeBytesMax, stripePlaceOf } from './block.ts';
+import { blockBytesOf, type StripePlace, segmentDirectory, segmentNumber, segmentPath, stripeCountOf, stripePlaceOf } from './block.ts';
 import type { Drive } from './drive.ts';
 import type { JobDone } from './shard-messages.ts';
 import type { JobRequest } from './worker-link.ts';
@@ -178,7 +178,7 @@ export class Healer {
     let rewritten = 0;
     for await (const blob of this.parts.missedBlobs(set, slot)) {
       if (!this.mayGoOn(drive)) throw new Error('the drive went away, or the store is closing');
-      const stripes = Math.ceil(blob.length / stripeBytesMax);
+      const stripes = stripeCountOf(blob);
       let unhealed = 0;
       for (let first = 0; first < stripes; first += stepStripes) {
         const step = Array.from({ length: Math.min(stepStripes, stripes - first) }, (_, index) => stripePlaceOf(blob, first + index));

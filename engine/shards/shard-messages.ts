@@ -22,7 +22,7 @@ export interface WriteStripe {
   readonly begin: BeginWrite | undefined;
   /** Where the buffer lies. */
   readonly place: number;
-  /** Body bytes in it: 1 MiB in all but the last. */
+  /** Body bytes in it: 1 MiB, fewer in the last, and where a slow client had to make room for others. */
   readonly bytes: number;
   readonly last: boolean;
 }

@@ -99,8 +99,8 @@ export class ShardWriter {
     const shape = this.encode(buffer, bytes);
     const written = this.send(shape);
     this.digester.update(this.parts.memory.subarray(buffer, buffer + bytes), buffer);
-    if (last) void this.seal(buffer);
-    else void this.settle(written, buffer);
+    void this.settle(written, buffer);
+    if (last) void this.seal();
   }
 
   abort(): void {
@@ -144,7 +144,7 @@ export class ShardWriter {
     });
   }
 
-  /** Waits for the writes of a stripe that isn't the last. */
+  /** Waits for the writes of a stripe. Its buffer is free before anything is synced. */
   private async settle(written: readonly Vote[], buffer: number): Promise<void> {
     const votes = await collectVotes(written, this.quorum, this.parts.clock);
     this.abandon(votes);
@@ -152,7 +152,7 @@ export class ShardWriter {
     if (votes.took.size < this.quorum) this.giveUp(`${votes.took.size} of ${this.quorum} drives needed took a stripe`);
   }
 
-  private async seal(buffer: number): Promise<void> {
+  private async seal(): Promise<void> {
     this.life.send({ type: 'last' });
     const synced = this.tails.map((tail, slot) => ({
       slot,
@@ -160,7 +160,6 @@ export class ShardWriter {
     }));
     const votes = await collectVotes(synced, this.quorum, this.parts.clock);
     this.abandon(votes);
-    this.parts.release(buffer);
     if (votes.took.size < this.quorum) return this.giveUp(`${votes.took.size} of ${this.quorum} drives needed made the body durable`);
     const missed = this.tails.map((_, slot) => slot).filter((slot) => !votes.took.has(slot));
     const ending = { sealed: true as const, extents: this.extents, missed, digests: this.digester.digests() };

@@ -1,6 +1,7 @@
 /**
- * The stripe buffers of one worker's memory: a fixed number, lent to bodies in turn. Who finds none free waits, and with that
- * its client's socket; who waits too long, or comes when too many wait, is told that the store is overloaded.
+ * The stripe buffers of one worker's memory: a fixed number, given to bodies in turn. Who finds none free waits, and with that
+ * its client's socket; who waits too long, or comes when too many wait, is told that the store is overloaded. At most half of
+ * them are ever held at a client's pace for long: the others come back as fast as the drives are.
  */
 import type { Clock } from '../clock.ts';
 import { Fault } from '../fault.ts';
@@ -13,6 +14,10 @@ export const smallStripeBytes = 128 * 1024;
 const waitersMax = 1024;
 /** Milliseconds to wait for a buffer. */
 const waitMilliseconds = 15_000;
+/** Later comers that a waiting body lets pass for each stripe it has had: a short body isn't held up by long ones. */
+const yieldsPerStripe = 8;
+/** Later comers that a waiting body lets pass at most: a long body's turn comes too. */
+const yieldsMax = 512;
 
 export interface PoolShape {
   readonly dataShards: number;
@@ -22,15 +27,19 @@ export interface PoolShape {
 }
 
 interface Waiter {
+  /** Lowest first. */
+  readonly rank: number;
   resolve(place: number): void;
   reject(error: Error): void;
   cancelTimer(): void;
 }
 
 interface SizeClass {
-  /** Last given back, first lent: memory that was never needed stays untouched. */
+  readonly count: number;
+  /** Last given back, first taken: memory that was never needed stays untouched. */
   readonly free: number[];
-  readonly waiters: Set<Waiter>;
+  /** By rank. */
+  readonly waiters: Waiter[];
 }
 
 export class StripePool {
@@ -39,9 +48,10 @@ export class StripePool {
   /** One more large buffer, for the worker's own use. */
   readonly sparePlace: number;
   private readonly clock: Clock;
-  private readonly small: SizeClass = { free: [], waiters: new Set() };
-  private readonly large: SizeClass = { free: [], waiters: new Set() };
+  private readonly small: SizeClass;
+  private readonly large: SizeClass;
   private readonly firstLargePlace: number;
+  private comers = 0;
   private closed = false;
 
   constructor(shape: PoolShape, clock: Clock) {
@@ -50,42 +60,56 @@ export class StripePool {
     const smallBytes = setSize * blockBytesOf(smallStripeBytes, shape.dataShards);
     const largeBytes = setSize * blockBytesOf(stripeBytesMax, shape.dataShards);
     this.firstLargePlace = kernelBytes + shape.smallBuffers * smallBytes;
-    for (let index = shape.smallBuffers - 1; index >= 0; index -= 1) this.small.free.push(kernelBytes + index * smallBytes);
-    for (let index = shape.largeBuffers - 1; index >= 0; index -= 1) this.large.free.push(this.firstLargePlace + index * largeBytes);
+    this.small = sizeClass(shape.smallBuffers, kernelBytes, smallBytes);
+    this.large = sizeClass(shape.largeBuffers, this.firstLargePlace, largeBytes);
     this.sparePlace = this.firstLargePlace + shape.largeBuffers * largeBytes;
     this.bytes = this.sparePlace + largeBytes - kernelBytes;
   }
 
-  /** A buffer for a stripe of that many body bytes, if one is free. */
-  tryTake(stripeBytes: number): number | undefined {
-    return this.classOf(stripeBytes).free.pop();
+  /** No more than half of the buffers for stripes of that many body bytes are free. */
+  isScarce(stripeBytes: number): boolean {
+    const { free, count } = this.classOf(stripeBytes);
+    return free.length <= count / 2;
   }
 
-  /** Throws Fault 'overloaded' when none comes free in time. */
-  take(stripeBytes: number): number | Promise<number> {
+  /** Somebody waits for a buffer for a stripe of that many body bytes. */
+  isWanted(stripeBytes: number): boolean {
+    return this.classOf(stripeBytes).waiters.length > 0;
+  }
+
+  /** A buffer to be held for as long as a client likes: only while they aren't scarce, so that this is half of them at most. */
+  tryLend(stripeBytes: number): number | undefined {
+    return this.isScarce(stripeBytes) ? undefined : this.classOf(stripeBytes).free.pop();
+  }
+
+  /**
+   * A buffer for a stripe of that many body bytes. `stripesHad`: stripes that the body has had before. Who holds one must not
+   * wait for another. Throws Fault 'overloaded' when none comes free in time.
+   */
+  take(stripeBytes: number, stripesHad: number): number | Promise<number> {
     if (this.closed) throw new Fault('unavailable', 'the store is closing');
     const size = this.classOf(stripeBytes);
     const place = size.free.pop();
     if (place !== undefined) return place;
-    if (size.waiters.size >= waitersMax) throw new Fault('overloaded', `${waitersMax} bodies wait for stripe buffers`);
+    if (size.waiters.length >= waitersMax) throw new Fault('overloaded', `${waitersMax} bodies wait for stripe buffers`);
     return new Promise((resolve, reject) => {
       const cancelTimer = this.clock.after(waitMilliseconds, () => {
-        size.waiters.delete(waiter);
+        size.waiters.splice(size.waiters.indexOf(waiter), 1);
         reject(new Fault('overloaded', `no stripe buffer came free in ${waitMilliseconds} ms`));
       });
-      const waiter = { resolve, reject, cancelTimer };
-      size.waiters.add(waiter);
+      const rank = this.comers++ + Math.min(stripesHad * yieldsPerStripe, yieldsMax);
+      const waiter = { rank, resolve, reject, cancelTimer };
+      size.waiters.splice(size.waiters.findLastIndex((other) => other.rank <= rank) + 1, 0, waiter);
     });
   }
 
   give(place: number): void {
     const size = place < this.firstLargePlace ? this.small : this.large;
-    const [waiter] = size.waiters;
+    const waiter = size.waiters.shift();
     if (waiter === undefined) {
       size.free.push(place);
       return;
     }
-    size.waiters.delete(waiter);
     waiter.cancelTimer();
     waiter.resolve(place);
   }
@@ -102,11 +126,15 @@ export class StripePool {
         waiter.cancelTimer();
         waiter.reject(new Fault('unavailable', 'the store is closing'));
       }
-      waiters.clear();
+      waiters.length = 0;
     }
   }
 
   private classOf(stripeBytes: number): SizeClass {
     return stripeBytes <= smallStripeBytes ? this.small : this.large;
   }
+}
+
+function sizeClass(count: number, first: number, bytes: number): SizeClass {
+  return { count, free: Array.from({ length: count }, (_, index) => first + (count - 1 - index) * bytes), waiters: [] };
 }

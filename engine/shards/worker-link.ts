@@ -47,6 +47,7 @@ export class WorkerLink implements PortListener {
   readonly memory: Buffer;
   /** Of the segments that the worker opened, and the bodies it writes. */
   readonly diary: SegmentDiary;
+  readonly clock: Clock;
   /** Why it is no longer there. */
   death: Error | undefined;
   private port: ShardPort | undefined;
@@ -56,6 +57,7 @@ export class WorkerLink implements PortListener {
   private nextNumber = 1;
 
   constructor(pool: StripePool, memory: Buffer, events: LinkEvents, clock: Clock) {
+    this.clock = clock;
     this.diary = new SegmentDiary(clock);
     this.pool = pool;
     this.memory = memory;
@@ -95,6 +97,12 @@ export class WorkerLink implements PortListener {
     pending.stripesInFlight += 1;
   }
 
+  /** Gives back a buffer, and the credit that it was taken with, without having sent it. */
+  returnUnused(writer: number, place: number): void {
+    this.pool.give(place);
+    this.returnCredit(writer);
+  }
+
   abortWrite(writer: number): void {
     this.diary.done(writer);
     if (this.writers.delete(writer)) this.post({ kind: 'abort', writer });
@@ -113,8 +121,7 @@ export class WorkerLink implements PortListener {
   onMessage(message: FromWorker): void {
     switch (message.kind) {
       case 'released':
-        this.pool.give(message.place);
-        this.returnCredit(message.writer);
+        this.returnUnused(message.writer, message.place);
         return;
       case 'done':
         this.settleJob(message.job)?.resolve(message);

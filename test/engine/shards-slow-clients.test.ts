@@ -1,0 +1,102 @@
+/** Stripe buffers among slow clients: nobody is turned away, a quick one is served meanwhile, and what was stored in short stripes reads like anything else. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Body } from '../../engine/body.ts';
+import type { Blob } from '../../engine/shards/blob-store.ts';
+import { stripeAt, stripeCountOf, stripePlaceOf } from '../../engine/shards/block.ts';
+import { bodyOf, openHouse, withDirectories } from './shards-fixture.ts';
+
+const bodyBytes = 2_200_000;
+const chunkBytes = 300_000;
+/** Longer than a buffer that others want waits for more. */
+const pauseMilliseconds = 260;
+/** Twice as many as there are large buffers. */
+const slowBodies = 16;
+
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+function slowBodyOf(bytes: Buffer): Body {
+  const body = bodyOf(bytes, chunkBytes);
+  return {
+    async read() {
+      await pause(pauseMilliseconds);
+      return body.read();
+    },
+    cancel: () => body.cancel(),
+  };
+}
+
+/** Every byte lies in the stripe that says so, and the stripes in their order make up the blob. */
+function assertStripes(blob: Blob): void {
+  let position = 0;
+  for (let stripe = 0; stripe < stripeCountOf(blob); stripe += 1) {
+    const place = stripePlaceOf(blob, stripe);
+    assert.deepEqual(stripeAt(blob, position), { stripe: place, from: 0 });
+    assert.deepEqual(stripeAt(blob, position + place.stripeBytes - 1), { stripe: place, from: place.stripeBytes - 1 });
+    position += place.stripeBytes;
+  }
+  assert.equal(position, blob.length);
+  assert.throws(() => stripePlaceOf(blob, stripeCountOf(blob)), RangeError);
+  assert.throws(() => stripeAt(blob, blob.length), RangeError);
+}
+
+test('slow writers make room for others by short stripes', { timeout: 60_000 }, async () => {
+  await withDirectories(6, async (disks, root) => {
+    const house = await openHouse(disks, 1, { stripeMemoryBytes: 1 });
+    try {
+      const free = house.store.freeBuffers;
+      const bytes = randomBytes(bodyBytes);
+      const writes = Array.from({ length: slowBodies }, (_, index) =>
+        house.store.write(slowBodyOf(bytes), { digests: ['MD5'], inlineBytesMax: 0, length: index % 2 === 0 ? bodyBytes : undefined }),
+      );
+      await pause(500);
+      const started = performance.now();
+      const quick = await house.put(bytes);
+      assert.ok((await house.get(quick)).equals(bytes));
+      assert.ok(performance.now() - started < 2_000, 'a quick client is served among slow ones');
+      const blobs = (await Promise.all(writes)).map(({ blob }) => blob!);
+      assert.ok(
+        blobs.some((blob) => stripeCountOf(blob) > 3),
+        'some had to give way',
+      );
+      assert.equal(house.store.freeBuffers, free);
+      for (const blob of blobs) {
+        assertStripes(blob);
+        assert.ok((await house.get(blob)).equals(bytes));
+        assert.ok((await house.get(blob, 290_000, 1_500_001)).equals(bytes.subarray(290_000, 1_790_001)));
+      }
+      rmSync(join(root, 'drive1/segments/0'), { recursive: true });
+      for (const blob of blobs) assert.ok((await house.get(blob)).equals(bytes), 'rebuilt from the others');
+    } finally {
+      await house.close();
+    }
+  });
+});
+
+test('slow readers hold at most half of the buffers', { timeout: 60_000 }, async () => {
+  await withDirectories(6, async (disks) => {
+    const house = await openHouse(disks, 1, { stripeMemoryBytes: 1 });
+    try {
+      const free = house.store.freeBuffers;
+      const bytes = randomBytes(bodyBytes);
+      const blob = await house.put(bytes);
+      const bodies = await Promise.all(Array.from({ length: slowBodies }, () => house.store.read(blob, 0, bodyBytes)));
+      const taken = await Promise.all(bodies.map(async (body) => Buffer.from((await body.read())!)));
+      // Everybody has bytes in hand, and nobody asks for more.
+      assert.ok(free - house.store.freeBuffers <= 4, `${free - house.store.freeBuffers} buffers are held`);
+      assert.ok((await house.get(blob)).equals(bytes));
+      await pause(300);
+      for (const [index, body] of bodies.entries()) {
+        const chunks = [taken[index]!];
+        for (let chunk = await body.read(); chunk !== null; chunk = await body.read()) chunks.push(Buffer.from(chunk));
+        assert.ok(Buffer.concat(chunks).equals(bytes));
+      }
+      assert.equal(house.store.freeBuffers, free);
+    } finally {
+      await house.close();
+    }
+  });
+});
