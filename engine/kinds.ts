@@ -1,7 +1,7 @@
 import type { AnyKind } from './actor/decider.ts';
 import { bucketKind } from './bucket/bucket-kind.ts';
 import { engineOptions } from './engine-options.ts';
-import { storeKind } from './store-kind.ts';
+import { storeKind } from './upkeep/store-kind.ts';
 import { uploadKind } from './upload/upload-kind.ts';
 
 /** Every kind of actor that writes to the engine's journal: what a replay needs. */

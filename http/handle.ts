@@ -6,18 +6,18 @@ import { Authenticator } from './auth/authenticator.ts';
 import type { Credentials } from './auth/credentials.ts';
 import { isPresigned } from './auth/presigned-url.ts';
 import { isPresignedV2 } from './auth/presigned-url-v2.ts';
-import { AuthenticatedRequest } from './authenticated-request.ts';
-import { refuseOtherOwner } from './bucket-owner.ts';
-import type { Exchange, ExchangeHandler } from './listener.ts';
-import { parseQuery } from './query.ts';
-import { declaredLength } from './request-body.ts';
-import { joinHeaders, oversizedHeaders, withPresignedHeaders } from './request-headers.ts';
-import { RequestIds } from './request-ids.ts';
-import { parseTarget } from './request-target.ts';
+import { AuthenticatedRequest } from './request/authenticated-request.ts';
+import { refuseOtherOwner } from './request/bucket-owner.ts';
+import { parseQuery } from './request/query.ts';
+import { declaredLength } from './request/request-body.ts';
+import { joinHeaders, oversizedHeaders, withPresignedHeaders } from './request/request-headers.ts';
+import { RequestIds } from './request/request-ids.ts';
+import { parseTarget } from './request/request-target.ts';
+import type { OperationName, Operations, S3Answer } from './request/s3-request.ts';
+import { unservedHeader } from './request/unserved-headers.ts';
 import { route } from './router.ts';
 import { errorAnswer, rejectionOf } from './s3-errors.ts';
-import type { OperationName, Operations, S3Answer } from './s3-request.ts';
-import { unservedHeader } from './unserved-headers.ts';
+import type { Exchange, ExchangeHandler } from './transport/listener.ts';
 import { xmlDeclaration } from './xml.ts';
 
 /** The part of a pino logger that is used. */

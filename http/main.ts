@@ -63,7 +63,7 @@ function flagsOf(command: Command): Flags {
 // What follows is loaded when it is asked for: a wrong flag is told at once.
 
 async function showVersion(): Promise<void> {
-  const { describeTransports } = await import('./choose-listener.ts');
+  const { describeTransports } = await import('./transport/choose-listener.ts');
   const lines = [`liteio ${version}`, `node ${process.version} ${process.platform} ${process.arch}`, ...(await describeTransports())];
   process.stdout.write(`${lines.join('\n')}\n`);
 }

@@ -28,7 +28,7 @@ import { putObject } from './operations/put-object.ts';
 import { putObjectTagging } from './operations/put-object-tagging.ts';
 import { uploadPart } from './operations/upload-part.ts';
 import { uploadPartCopy } from './operations/upload-part-copy.ts';
-import type { Operations } from './s3-request.ts';
+import type { Operations } from './request/s3-request.ts';
 
 /** Every operation this server has, by S3's name for it. */
 export const operations: Operations = {

@@ -1,6 +1,6 @@
 import { type Rejection, reject } from '../engine/rejection.ts';
-import type { Query } from './query.ts';
-import type { OperationName } from './s3-request.ts';
+import type { Query } from './request/query.ts';
+import type { OperationName } from './request/s3-request.ts';
 
 /** What a path names. */
 export type Resource = 'SERVICE' | 'BUCKET' | 'OBJECT';

@@ -9,27 +9,27 @@ import { headOf } from '../engine/actor/stream-heads.ts';
 import { type Engine, openEngine } from '../engine/engine.ts';
 import { engineKinds } from '../engine/kinds.ts';
 import type { Log } from '../engine/log.ts';
-import { missedBlobs } from '../engine/missed-blobs.ts';
 import type { Drive } from '../engine/shards/drive.ts';
 import { markDirectory, readSmallFile, writeSmallFile } from '../engine/shards/drive-format.ts';
 import { openBlobStore } from '../engine/shards/open-blob-store.ts';
 import { type Drives, openDrives } from '../engine/shards/open-drives.ts';
-import { type EmbeddedJournal, openEmbeddedJournal } from '../journal/embedded-journal.ts';
+import { missedBlobs } from '../engine/upkeep/missed-blobs.ts';
+import { type EmbeddedJournal, openEmbeddedJournal } from '../journal/embedded/embedded-journal.ts';
+import type { MirrorReport } from '../journal/embedded/mirror-set.ts';
 import type { HeadOf, Journal } from '../journal/journal.ts';
-import type { MirrorReport } from '../journal/mirror-set.ts';
 import { nodeDisk } from '../journal/node-disk.ts';
 import { openClassicStore, removeClassicStore } from '../snapshots/classic-store.ts';
 import { openStandbyStore, type StandbyStore, type StoreDrive } from '../snapshots/standby-store.ts';
 import { StateStoreUnavailable } from '../snapshots/state-store.ts';
 import { rootCredentials } from './auth/credentials.ts';
-import { openListener } from './choose-listener.ts';
 import { type ServerConfig, StartRefused } from './config.ts';
 import { createHandler } from './handle.ts';
-import type { ExchangeHandler, Listener } from './listener.ts';
 import { operations } from './operations.ts';
 import { systemClock } from './system-clock.ts';
 import { isProcessAlive, thisProcess } from './system-process.ts';
 import { systemRandomness } from './system-randomness.ts';
+import { openListener } from './transport/choose-listener.ts';
+import type { ExchangeHandler, Listener } from './transport/listener.ts';
 
 /** The one account there is: it owns every bucket. */
 const rootAccount = '000000000000';
@@ -224,7 +224,7 @@ async function openJournal(config: ServerConfig, drives: Drives, { headOf, log, 
     return { journal, mirrors: journal, description: `embedded, on ${disks.length} drive${disks.length === 1 ? '' : 's'}` };
   }
   // NATS is loaded where it is used.
-  const { openJetStreamJournal } = await import('../journal/jetstream-journal.ts');
+  const { openJetStreamJournal } = await import('../journal/jetstream/jetstream-journal.ts');
   const jetStream = { deployment: drives.deployment, headOf, clock: systemClock, allowUnsafe: config.journalUnsafe, log };
   if (choice.kind === 'nats') {
     const { url, credentialsFile, systemUrl, monitoringUrls } = choice;
@@ -241,7 +241,7 @@ async function openJournal(config: ServerConfig, drives: Drives, { headOf, log, 
   // Always the same drive: an empty store on another one would be another journal.
   const home = first[0];
   if (home === undefined || !home.writable) throw new StartRefused(`the journal of nats-server lies on ${home?.disk.name}, which is away`);
-  const { superviseNatsServer } = await import('../journal/nats-server.ts');
+  const { superviseNatsServer } = await import('../journal/jetstream/nats-server.ts');
   const server = await superviseNatsServer({
     storeDirectory: join(home.disk.name, natsDirectory),
     path: config.searchPath,

@@ -4,7 +4,7 @@
  */
 import { SaxesParser } from 'saxes';
 import { type Rejection, reject } from '../engine/rejection.ts';
-import { encodePath } from './percent-encoding.ts';
+import { encodePath } from './request/percent-encoding.ts';
 
 export const xmlDeclaration = '<?xml version="1.0" encoding="UTF-8"?>\n';
 export const s3Namespace = 'http://s3.amazonaws.com/doc/2006-03-01/';

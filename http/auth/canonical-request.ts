@@ -1,5 +1,5 @@
-import { encodePath, encodePercent } from '../percent-encoding.ts';
-import type { Query } from '../query.ts';
+import { encodePath, encodePercent } from '../request/percent-encoding.ts';
+import type { Query } from '../request/query.ts';
 import type { Claim, SignedRequest } from './claim.ts';
 
 /**

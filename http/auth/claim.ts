@@ -1,5 +1,5 @@
 import type { Rejection } from '../../engine/rejection.ts';
-import type { Query } from '../query.ts';
+import type { Query } from '../request/query.ts';
 import type { CredentialScope } from './credential-scope.ts';
 
 /** What a signature covers. */

@@ -4,8 +4,8 @@
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { type Rejection, reject } from '../../engine/rejection.ts';
-import { decodeBase64 } from '../checksum-headers.ts';
-import type { Query } from '../query.ts';
+import { decodeBase64 } from '../request/checksum-headers.ts';
+import type { Query } from '../request/query.ts';
 import { isoSeconds } from './amz-time.ts';
 import type { SignedRequest } from './claim.ts';
 import { signatureDoesNotMatch } from './signature.ts';

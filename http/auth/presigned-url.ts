@@ -1,5 +1,5 @@
 import { type Rejection, reject } from '../../engine/rejection.ts';
-import type { Query } from '../query.ts';
+import type { Query } from '../request/query.ts';
 import { isoSeconds, parseAmzTime } from './amz-time.ts';
 import { type Claim, clockSkewMillisecondsMax, parseSignedHeaders, type SignedRequest } from './claim.ts';
 import { parseCredentialScope } from './credential-scope.ts';

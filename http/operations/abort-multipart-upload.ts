@@ -1,6 +1,6 @@
 import { isRejection } from '../../engine/rejection.ts';
-import type { Operation } from '../s3-request.ts';
-import { uploadTarget } from '../upload-targets.ts';
+import { uploadTarget } from '../parameters/upload-targets.ts';
+import type { Operation } from '../request/s3-request.ts';
 
 export const abortMultipartUpload: Operation = {
   name: 'AbortMultipartUpload',

@@ -1,11 +1,11 @@
 import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
 import type { CompletedPart } from '../../engine/vocabulary.ts';
-import { parseWriteConditions, unquoted } from '../conditions.ts';
-import { checksumElements, claimedInElement, claimedInHeaders, parseChecksumType } from '../object-checksums.ts';
-import { quoted, versionHeader } from '../object-headers.ts';
-import { partNumberMax } from '../ranges.ts';
-import type { Operation, S3Request } from '../s3-request.ts';
-import { uploadTarget } from '../upload-targets.ts';
+import { parseWriteConditions, unquoted } from '../parameters/conditions.ts';
+import { checksumElements, claimedInElement, claimedInHeaders, parseChecksumType } from '../parameters/object-checksums.ts';
+import { quoted, versionHeader } from '../parameters/object-headers.ts';
+import { partNumberMax } from '../parameters/ranges.ts';
+import { uploadTarget } from '../parameters/upload-targets.ts';
+import type { Operation, S3Request } from '../request/s3-request.ts';
 import { childrenOf, element, readXml, s3Namespace, textOf, type XmlElement } from '../xml.ts';
 
 /** 10,000 parts with an ETag and a checksum each, generously written. */

@@ -1,11 +1,11 @@
 import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
 import type { ObjectMetadata, Tags } from '../../engine/vocabulary.ts';
-import { parseWriteConditions } from '../conditions.ts';
-import { readCopySource } from '../copy-source.ts';
-import { checksumElements, parseAlgorithm } from '../object-checksums.ts';
-import { isoTime, parseMetadata, parsePlacement, quoted, versionHeader } from '../object-headers.ts';
-import type { Operation, S3Request } from '../s3-request.ts';
-import { parseTaggingHeader } from '../tag-sets.ts';
+import { parseWriteConditions } from '../parameters/conditions.ts';
+import { readCopySource } from '../parameters/copy-source.ts';
+import { checksumElements, parseAlgorithm } from '../parameters/object-checksums.ts';
+import { isoTime, parseMetadata, parsePlacement, quoted, versionHeader } from '../parameters/object-headers.ts';
+import { parseTaggingHeader } from '../parameters/tag-sets.ts';
+import type { Operation, S3Request } from '../request/s3-request.ts';
 import { element, s3Namespace } from '../xml.ts';
 
 export const copyObject: Operation = {

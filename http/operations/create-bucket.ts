@@ -1,5 +1,5 @@
 import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
-import type { Operation } from '../s3-request.ts';
+import type { Operation } from '../request/s3-request.ts';
 import { childOf, readXml, textOf } from '../xml.ts';
 
 const configurationBytesMax = 64 * 1024;

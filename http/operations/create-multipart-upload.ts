@@ -1,9 +1,9 @@
 import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
 import type { CreateMultipartUpload } from '../../engine/vocabulary.ts';
-import { parseAlgorithm, parseChecksumType } from '../object-checksums.ts';
-import { parseMetadata } from '../object-headers.ts';
-import type { Operation, S3Request } from '../s3-request.ts';
-import { parseTaggingHeader } from '../tag-sets.ts';
+import { parseAlgorithm, parseChecksumType } from '../parameters/object-checksums.ts';
+import { parseMetadata } from '../parameters/object-headers.ts';
+import { parseTaggingHeader } from '../parameters/tag-sets.ts';
+import type { Operation, S3Request } from '../request/s3-request.ts';
 import { element, s3Namespace } from '../xml.ts';
 
 export const createMultipartUpload: Operation = {

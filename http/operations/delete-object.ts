@@ -1,8 +1,8 @@
 import { isRejection } from '../../engine/rejection.ts';
-import { parseDeleteConditions } from '../conditions.ts';
-import { parseVersionId } from '../listing-parameters.ts';
-import { versionHeader } from '../object-headers.ts';
-import type { Operation } from '../s3-request.ts';
+import { parseDeleteConditions } from '../parameters/conditions.ts';
+import { parseVersionId } from '../parameters/listing-parameters.ts';
+import { versionHeader } from '../parameters/object-headers.ts';
+import type { Operation } from '../request/s3-request.ts';
 
 export const deleteObject: Operation = {
   name: 'DeleteObject',

@@ -2,10 +2,10 @@ import type { Engine } from '../../engine/engine.ts';
 import { Fault } from '../../engine/fault.ts';
 import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
 import type { Deleted, DeleteObject } from '../../engine/vocabulary.ts';
-import { deleteConditions } from '../conditions.ts';
-import { keyRejection } from '../request-target.ts';
+import { deleteConditions } from '../parameters/conditions.ts';
+import { keyRejection } from '../request/request-target.ts';
+import type { Operation, S3Request } from '../request/s3-request.ts';
 import { rejectionOf, s3Errors } from '../s3-errors.ts';
-import type { Operation, S3Request } from '../s3-request.ts';
 import { childrenOf, element, readXml, s3Namespace, textOf, type XmlElement } from '../xml.ts';
 
 const keysMax = 1000;

@@ -1,6 +1,6 @@
 import { isRejection, reject } from '../../engine/rejection.ts';
-import type { Operation } from '../s3-request.ts';
-import { taggingXml } from '../tag-sets.ts';
+import { taggingXml } from '../parameters/tag-sets.ts';
+import type { Operation } from '../request/s3-request.ts';
 
 export const getBucketTagging: Operation = {
   name: 'GetBucketTagging',

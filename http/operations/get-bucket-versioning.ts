@@ -1,5 +1,5 @@
 import { isRejection } from '../../engine/rejection.ts';
-import type { Operation } from '../s3-request.ts';
+import type { Operation } from '../request/s3-request.ts';
 import { s3Namespace } from '../xml.ts';
 
 const status = { unversioned: '', enabled: '<Status>Enabled</Status>', suspended: '<Status>Suspended</Status>' } as const;

@@ -1,10 +1,10 @@
 import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
 import type { ObjectAttributes, PartInfo } from '../../engine/vocabulary.ts';
-import { listingRowsMax, parseVersionId } from '../listing-parameters.ts';
-import { checksumElement, checksumElements } from '../object-checksums.ts';
-import { httpDate, storageClassOf, versionHeader } from '../object-headers.ts';
-import { partNumberMax } from '../ranges.ts';
-import type { Operation, S3Request } from '../s3-request.ts';
+import { listingRowsMax, parseVersionId } from '../parameters/listing-parameters.ts';
+import { checksumElement, checksumElements } from '../parameters/object-checksums.ts';
+import { httpDate, storageClassOf, versionHeader } from '../parameters/object-headers.ts';
+import { partNumberMax } from '../parameters/ranges.ts';
+import type { Operation, S3Request } from '../request/s3-request.ts';
 import { element, s3Namespace } from '../xml.ts';
 
 const attributes = ['ETag', 'Checksum', 'ObjectParts', 'StorageClass', 'ObjectSize'] as const;

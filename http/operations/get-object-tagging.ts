@@ -1,8 +1,8 @@
 import { isRejection } from '../../engine/rejection.ts';
-import { parseVersionId } from '../listing-parameters.ts';
-import { versionHeader } from '../object-headers.ts';
-import type { Operation } from '../s3-request.ts';
-import { taggingXml } from '../tag-sets.ts';
+import { parseVersionId } from '../parameters/listing-parameters.ts';
+import { versionHeader } from '../parameters/object-headers.ts';
+import { taggingXml } from '../parameters/tag-sets.ts';
+import type { Operation } from '../request/s3-request.ts';
 
 export const getObjectTagging: Operation = {
   name: 'GetObjectTagging',

@@ -1,5 +1,5 @@
 import { isRejection } from '../../engine/rejection.ts';
-import type { Operation } from '../s3-request.ts';
+import type { Operation } from '../request/s3-request.ts';
 
 export const headBucket: Operation = {
   name: 'HeadBucket',

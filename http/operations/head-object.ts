@@ -1,6 +1,6 @@
 import { isRejection } from '../../engine/rejection.ts';
-import { parseRead, readHeaders, readStatus } from '../object-reads.ts';
-import type { Operation } from '../s3-request.ts';
+import { parseRead, readHeaders, readStatus } from '../parameters/object-reads.ts';
+import type { Operation } from '../request/s3-request.ts';
 
 export const headObject: Operation = {
   name: 'HeadObject',

@@ -1,7 +1,7 @@
 import { isRejection, reject } from '../../engine/rejection.ts';
-import { parseMax, parseToken, tokenOf } from '../listing-parameters.ts';
-import { isoTime } from '../object-headers.ts';
-import type { Operation } from '../s3-request.ts';
+import { parseMax, parseToken, tokenOf } from '../parameters/listing-parameters.ts';
+import { isoTime } from '../parameters/object-headers.ts';
+import type { Operation } from '../request/s3-request.ts';
 import { element, s3Namespace } from '../xml.ts';
 
 const bucketsMax = 10_000;

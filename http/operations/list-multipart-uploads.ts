@@ -1,9 +1,9 @@
 import { isRejection } from '../../engine/rejection.ts';
 import type { UploadInfo } from '../../engine/vocabulary.ts';
-import { parseEncodingType, parseMax } from '../listing-parameters.ts';
-import { commonPrefixesXml, type KeyText, ownerXml } from '../listing-xml.ts';
-import { isoTime, storageClassOf } from '../object-headers.ts';
-import type { Operation } from '../s3-request.ts';
+import { parseEncodingType, parseMax } from '../parameters/listing-parameters.ts';
+import { commonPrefixesXml, type KeyText, ownerXml } from '../parameters/listing-xml.ts';
+import { isoTime, storageClassOf } from '../parameters/object-headers.ts';
+import type { Operation } from '../request/s3-request.ts';
 import { element, keyText, s3Namespace } from '../xml.ts';
 
 export const listMultipartUploads: Operation = {

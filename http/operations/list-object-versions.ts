@@ -1,9 +1,9 @@
 import { isRejection, reject } from '../../engine/rejection.ts';
 import type { ObjectInfo } from '../../engine/vocabulary.ts';
-import { parseEncodingType, parseMax } from '../listing-parameters.ts';
-import { commonPrefixesXml, type KeyText, objectFields, ownerXml } from '../listing-xml.ts';
-import { isoTime } from '../object-headers.ts';
-import type { Operation } from '../s3-request.ts';
+import { parseEncodingType, parseMax } from '../parameters/listing-parameters.ts';
+import { commonPrefixesXml, type KeyText, objectFields, ownerXml } from '../parameters/listing-xml.ts';
+import { isoTime } from '../parameters/object-headers.ts';
+import type { Operation } from '../request/s3-request.ts';
 import { element, keyText, s3Namespace } from '../xml.ts';
 
 export const listObjectVersions: Operation = {

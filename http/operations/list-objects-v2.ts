@@ -1,7 +1,7 @@
 import { isRejection, reject } from '../../engine/rejection.ts';
-import { parseEncodingType, parseMax, parseToken, tokenOf } from '../listing-parameters.ts';
-import { commonPrefixesXml, contentsXml } from '../listing-xml.ts';
-import type { Operation } from '../s3-request.ts';
+import { parseEncodingType, parseMax, parseToken, tokenOf } from '../parameters/listing-parameters.ts';
+import { commonPrefixesXml, contentsXml } from '../parameters/listing-xml.ts';
+import type { Operation } from '../request/s3-request.ts';
 import { element, keyText, s3Namespace } from '../xml.ts';
 
 export const listObjectsV2: Operation = {

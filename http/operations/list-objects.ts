@@ -1,7 +1,7 @@
 import { isRejection } from '../../engine/rejection.ts';
-import { parseEncodingType, parseMax } from '../listing-parameters.ts';
-import { commonPrefixesXml, contentsXml } from '../listing-xml.ts';
-import type { Operation } from '../s3-request.ts';
+import { parseEncodingType, parseMax } from '../parameters/listing-parameters.ts';
+import { commonPrefixesXml, contentsXml } from '../parameters/listing-xml.ts';
+import type { Operation } from '../request/s3-request.ts';
 import { element, keyText, s3Namespace } from '../xml.ts';
 
 /** The first version of the listing: goes on by `marker`, and names the next one only where a delimiter hides it. */

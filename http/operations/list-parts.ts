@@ -1,12 +1,12 @@
 import { isRejection, reject } from '../../engine/rejection.ts';
 import type { PartInfo } from '../../engine/vocabulary.ts';
-import { parseEncodingType, parseMax } from '../listing-parameters.ts';
-import { ownerXml } from '../listing-xml.ts';
-import { checksumElement } from '../object-checksums.ts';
-import { isoTime, quoted, storageClassOf } from '../object-headers.ts';
-import { partNumberMax } from '../ranges.ts';
-import type { Operation } from '../s3-request.ts';
-import { uploadTarget } from '../upload-targets.ts';
+import { parseEncodingType, parseMax } from '../parameters/listing-parameters.ts';
+import { ownerXml } from '../parameters/listing-xml.ts';
+import { checksumElement } from '../parameters/object-checksums.ts';
+import { isoTime, quoted, storageClassOf } from '../parameters/object-headers.ts';
+import { partNumberMax } from '../parameters/ranges.ts';
+import { uploadTarget } from '../parameters/upload-targets.ts';
+import type { Operation } from '../request/s3-request.ts';
 import { element, keyText, s3Namespace } from '../xml.ts';
 
 export const listParts: Operation = {

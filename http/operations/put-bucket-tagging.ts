@@ -1,6 +1,6 @@
 import { isRejection } from '../../engine/rejection.ts';
-import type { Operation } from '../s3-request.ts';
-import { bucketTagsMax, readTagging } from '../tag-sets.ts';
+import { bucketTagsMax, readTagging } from '../parameters/tag-sets.ts';
+import type { Operation } from '../request/s3-request.ts';
 
 export const putBucketTagging: Operation = {
   name: 'PutBucketTagging',

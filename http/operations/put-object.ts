@@ -1,9 +1,9 @@
 import { isRejection } from '../../engine/rejection.ts';
-import { parseWriteConditions } from '../conditions.ts';
-import { checksumHeaders } from '../object-checksums.ts';
-import { parseMetadata, quoted, versionHeader } from '../object-headers.ts';
-import type { Operation } from '../s3-request.ts';
-import { parseTaggingHeader } from '../tag-sets.ts';
+import { parseWriteConditions } from '../parameters/conditions.ts';
+import { checksumHeaders } from '../parameters/object-checksums.ts';
+import { parseMetadata, quoted, versionHeader } from '../parameters/object-headers.ts';
+import { parseTaggingHeader } from '../parameters/tag-sets.ts';
+import type { Operation } from '../request/s3-request.ts';
 
 export const putObject: Operation = {
   name: 'PutObject',

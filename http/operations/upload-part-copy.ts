@@ -1,10 +1,10 @@
 import { isRejection } from '../../engine/rejection.ts';
-import { readCopySource } from '../copy-source.ts';
-import { checksumElement } from '../object-checksums.ts';
-import { isoTime, quoted } from '../object-headers.ts';
-import { parseCopyRange } from '../ranges.ts';
-import type { Operation } from '../s3-request.ts';
-import { parsePartTarget } from '../upload-targets.ts';
+import { readCopySource } from '../parameters/copy-source.ts';
+import { checksumElement } from '../parameters/object-checksums.ts';
+import { isoTime, quoted } from '../parameters/object-headers.ts';
+import { parseCopyRange } from '../parameters/ranges.ts';
+import { parsePartTarget } from '../parameters/upload-targets.ts';
+import type { Operation } from '../request/s3-request.ts';
 import { element, s3Namespace } from '../xml.ts';
 
 export const uploadPartCopy: Operation = {

@@ -1,8 +1,8 @@
 import { isRejection } from '../../engine/rejection.ts';
-import { checksumHeaders } from '../object-checksums.ts';
-import { quoted } from '../object-headers.ts';
-import type { Operation } from '../s3-request.ts';
-import { parsePartTarget } from '../upload-targets.ts';
+import { checksumHeaders } from '../parameters/object-checksums.ts';
+import { quoted } from '../parameters/object-headers.ts';
+import { parsePartTarget } from '../parameters/upload-targets.ts';
+import type { Operation } from '../request/s3-request.ts';
 
 export const uploadPart: Operation = {
   name: 'UploadPart',

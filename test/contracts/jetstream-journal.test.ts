@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
-import { connectNats, natsOptions } from '../../journal/jetstream-connection.ts';
-import { openJetStreamJournal } from '../../journal/jetstream-journal.ts';
-import { isRecentEnough } from '../../journal/jetstream-safety.ts';
-import { JetStreamRefused, journalPlace, streamOf, subjectOf } from '../../journal/jetstream-stream.ts';
+import { connectNats, natsOptions } from '../../journal/jetstream/connection.ts';
+import { openJetStreamJournal } from '../../journal/jetstream/jetstream-journal.ts';
+import { isRecentEnough } from '../../journal/jetstream/safety.ts';
+import { JetStreamRefused, journalPlace, streamOf, subjectOf } from '../../journal/jetstream/stream.ts';
 import { emptyStream, type Journal, JournalCorrupt, JournalUnavailable, noHash } from '../../journal/journal.ts';
 import { encodeRecord } from '../../journal/record.ts';
 import { temporaryDirectory } from '../support/files.ts';

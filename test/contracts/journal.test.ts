@@ -1,7 +1,7 @@
 /** The journals that lie in this process answer to the contract. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { openEmbeddedJournal } from '../../journal/embedded-journal.ts';
+import { openEmbeddedJournal } from '../../journal/embedded/embedded-journal.ts';
 import { type MemoryLog, memoryJournal } from '../../journal/memory-journal.ts';
 import { nodeDisk } from '../../journal/node-disk.ts';
 import { temporaryDirectory } from '../support/files.ts';

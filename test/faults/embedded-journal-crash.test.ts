@@ -1,7 +1,7 @@
 /** Power cuts, failing, vanishing and new drives, and bit rot, on disks in memory: what was acknowledged stays, whole and in order. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openEmbeddedJournal } from '../../journal/embedded-journal.ts';
+import { openEmbeddedJournal } from '../../journal/embedded/embedded-journal.ts';
 import { emptyStream, JournalOutcomeUnknown, JournalUnavailable } from '../../journal/journal.ts';
 import { type MemoryDisk, memoryDisk } from '../../journal/memory-disk.ts';
 import { JournalTrial } from '../support/journal-trial.ts';

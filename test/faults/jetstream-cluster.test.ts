@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { connectNats } from '../../journal/jetstream-connection.ts';
+import { connectNats } from '../../journal/jetstream/connection.ts';
 import { emptyStream, type Journal, JournalOutcomeUnknown, JournalUnavailable, type StreamHead } from '../../journal/journal.ts';
 import { journalOn, natsMissing, type RawServer, rawCluster } from '../support/nats.ts';
 

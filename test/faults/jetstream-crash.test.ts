@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { connectNats } from '../../journal/jetstream-connection.ts';
+import { connectNats } from '../../journal/jetstream/connection.ts';
 import {
   type Appended,
   emptyStream,

@@ -4,10 +4,10 @@ import { execFile, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { JetStreamRefused } from '../../journal/jetstream-stream.ts';
+import { serversWithConfig } from '../../journal/jetstream/nats-process.ts';
+import { superviseNatsServer } from '../../journal/jetstream/nats-server.ts';
+import { JetStreamRefused } from '../../journal/jetstream/stream.ts';
 import { emptyStream } from '../../journal/journal.ts';
-import { serversWithConfig } from '../../journal/nats-process.ts';
-import { superviseNatsServer } from '../../journal/nats-server.ts';
 import { temporaryDirectory } from '../support/files.ts';
 import { journalOn, natsMissing, supervise, supervised, testClock } from '../support/nats.ts';
 
@@ -106,7 +106,7 @@ test('a run that was killed with -9 leaves its server behind: the next stops it,
   const nats = new URL('../support/nats.js', import.meta.url).href;
   const program = `
     const { supervise, testClock } = await import(${JSON.stringify(nats)});
-    const { openJetStreamJournal } = await import(${JSON.stringify(new URL('../../journal/jetstream-journal.js', import.meta.url).href)});
+    const { openJetStreamJournal } = await import(${JSON.stringify(new URL('../../journal/jetstream/jetstream-journal.js', import.meta.url).href)});
     const { url, systemUrl } = await supervise(${JSON.stringify(directory.path)});
     let head = { position: 0, hash: new Uint8Array(32) };
     const journal = await openJetStreamJournal({ url, systemUrl, deployment: 'test', headOf: () => head, clock: testClock, allowUnsafe: false, log() {} });

@@ -4,8 +4,8 @@ import { isRejection, type Rejection } from '../../engine/rejection.ts';
 import { type Authenticated, Authenticator } from '../../http/auth/authenticator.ts';
 import { type Credential, type Credentials, rootCredentials } from '../../http/auth/credentials.ts';
 import { SigningKeys } from '../../http/auth/signing-keys.ts';
-import { decodePercent } from '../../http/percent-encoding.ts';
-import { parseQuery } from '../../http/query.ts';
+import { decodePercent } from '../../http/request/percent-encoding.ts';
+import { parseQuery } from '../../http/request/query.ts';
 import { type Draft, type Signed, type Signing, sha256Hex, signHeader, signUrl } from '../support/sign.ts';
 
 const signer = { accessKey: 'AKIDEXAMPLE', secretKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY', region: 'eu-west-3' };

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { isRejection, type Rejection } from '../../engine/rejection.ts';
 import { type Authenticated, Authenticator } from '../../http/auth/authenticator.ts';
 import { rootCredentials } from '../../http/auth/credentials.ts';
-import { parseQuery } from '../../http/query.ts';
-import { parseTarget } from '../../http/request-target.ts';
+import { parseQuery } from '../../http/request/query.ts';
+import { parseTarget } from '../../http/request/request-target.ts';
 import { type Draft, type Signed, signUrlV2 } from '../support/sign.ts';
 
 const signer = { accessKey: 'AKIAIOSFODNN7EXAMPLE', secretKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY', region: 'us-east-1' };

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isRejection, type Rejection } from '../../engine/rejection.ts';
-import { bucketNameRejection } from '../../http/bucket-name.ts';
-import { parseQuery, type Query } from '../../http/query.ts';
-import { joinHeaders, oversizedHeaders, withPresignedHeaders } from '../../http/request-headers.ts';
-import { parseTarget, type RequestTarget } from '../../http/request-target.ts';
+import { bucketNameRejection } from '../../http/request/bucket-name.ts';
+import { parseQuery, type Query } from '../../http/request/query.ts';
+import { joinHeaders, oversizedHeaders, withPresignedHeaders } from '../../http/request/request-headers.ts';
+import { parseTarget, type RequestTarget } from '../../http/request/request-target.ts';
+import { unservedHeader } from '../../http/request/unserved-headers.ts';
 import { type Resource, route } from '../../http/router.ts';
-import { unservedHeader } from '../../http/unserved-headers.ts';
 
 function query(text: string): Query {
   const parsed = parseQuery(text);

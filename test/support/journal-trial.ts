@@ -1,6 +1,6 @@
 /** Writers on an embedded journal over disks in memory, and what they were promised: the model that every reading is held against. */
 import assert from 'node:assert/strict';
-import { type EmbeddedJournal, openEmbeddedJournal } from '../../journal/embedded-journal.ts';
+import { type EmbeddedJournal, openEmbeddedJournal } from '../../journal/embedded/embedded-journal.ts';
 import {
   emptyStream,
   JournalConflict,

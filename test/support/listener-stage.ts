@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import type { ExchangeHandler, Listener, ListenerOptions } from '../../http/listener.ts';
+import type { ExchangeHandler, Listener, ListenerOptions } from '../../http/transport/listener.ts';
 import { ProbeHandler } from './probe-handler.ts';
 import { type RawAnswer, RawSocket } from './raw-socket.ts';
 

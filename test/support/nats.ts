@@ -6,12 +6,12 @@ import { writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { JournalClock } from '../../journal/jetstream-appends.ts';
-import { type JetStreamJournalOptions, openJetStreamJournal } from '../../journal/jetstream-journal.ts';
-import { isRecentEnough } from '../../journal/jetstream-safety.ts';
+import type { JournalClock } from '../../journal/jetstream/appends.ts';
+import { type JetStreamJournalOptions, openJetStreamJournal } from '../../journal/jetstream/jetstream-journal.ts';
+import { serverNameAt, versionOf } from '../../journal/jetstream/nats-process.ts';
+import { type SupervisedNatsServer, superviseNatsServer } from '../../journal/jetstream/nats-server.ts';
+import { isRecentEnough } from '../../journal/jetstream/safety.ts';
 import { emptyStream, type Journal } from '../../journal/journal.ts';
-import { serverNameAt, versionOf } from '../../journal/nats-process.ts';
-import { type SupervisedNatsServer, superviseNatsServer } from '../../journal/nats-server.ts';
 import { temporaryDirectory } from './files.ts';
 import { missingPeer } from './peer.ts';
 

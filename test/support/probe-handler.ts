@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Body } from '../../engine/body.ts';
 import { Fault } from '../../engine/fault.ts';
-import type { Exchange, ExchangeHandler } from '../../http/listener.ts';
+import type { Exchange, ExchangeHandler } from '../../http/transport/listener.ts';
 
 /** What happened to the requests that carried `?id`. */
 export interface ProbeRecord {

@@ -9,11 +9,11 @@ import { Fault } from '../../engine/fault.ts';
 import { isRejection, reject } from '../../engine/rejection.ts';
 import { rootCredentials } from '../../http/auth/credentials.ts';
 import { createHandler } from '../../http/handle.ts';
-import type { Listener } from '../../http/listener.ts';
-import { openNodeListener } from '../../http/node-listener.ts';
 import { operations } from '../../http/operations.ts';
+import type { Operation, OperationName, S3Answer, S3Request } from '../../http/request/s3-request.ts';
 import { s3Errors } from '../../http/s3-errors.ts';
-import type { Operation, OperationName, S3Answer, S3Request } from '../../http/s3-request.ts';
+import type { Listener } from '../../http/transport/listener.ts';
+import { openNodeListener } from '../../http/transport/node-listener.ts';
 import { element, escapeXml, readXml, textOf, type XmlElement } from '../../http/xml.ts';
 import { type Draft, type Signed, type Signing, sha256Hex, signHeader } from './sign.ts';
 

@@ -67,10 +67,14 @@ const arrows: readonly Arrow[] = [
     never: /^node:|^xstate$|^engine\/clock\.ts$|^journal\/disk\.ts$/,
     why: 'the deciders are pure: no node:*, no xstate, no clock, no I/O',
   },
-  { from: /^engine\/actor\//, never: /^engine\/(bucket|upload|shards|engine)/, why: 'actor/ knows nothing of S3 or of bytes on drives' },
+  {
+    from: /^engine\/actor\//,
+    never: /^engine\/(bucket|upload|shards|door|upkeep|engine)/,
+    why: 'actor/ knows nothing of S3 or of bytes on drives',
+  },
   {
     from: /^engine\/shards\//,
-    never: /^engine\/(bucket|upload|actor|engine|vocabulary)/,
+    never: /^engine\/(bucket|upload|actor|door|upkeep|engine|vocabulary)/,
     why: 'shards/ knows nothing of buckets, keys or actors of the journal',
   },
   {
@@ -80,22 +84,33 @@ const arrows: readonly Arrow[] = [
     unless: /^engine\/(engine|vocabulary|body|rejection|fault|clock|assert)\.ts$/,
     why: 'http/ reaches the engine through its door',
   },
+  { from: /^engine\/(bucket|upload)\//, never: /^engine\/(door|upkeep|engine\.)/, why: 'the deciders are below the door' },
+  {
+    from: /^http\/transport\//,
+    never: /^http\/(?!transport\/)/,
+    why: 'transport/ is HTTP alone: nothing of S3',
+  },
+  {
+    from: /^http\/(request|parameters|auth)\//,
+    never: /^http\/(operations|handle|main|serve|config)/,
+    why: 'what operations are made of is below them',
+  },
   {
     from: /^http\/(operations|auth)\//,
     never: /^http\/(main|serve|handle|config)\.ts$|listener\.ts$/,
-    unless: /^http\/listener\.ts$/,
+    unless: /^http\/transport\/listener\.ts$/,
     why: 'operations and auth are below the life of a request',
   },
   { from: /^(engine|http|journal|snapshots)\//, never: /^(test|bench)\//, why: 'the product does not lean on its tests' },
   {
     from: /^(engine|http|journal|snapshots|bench)\//,
-    except: /^http\/uws-/,
+    except: /^http\/transport\/uws-/,
     never: /uWebSockets|uws-js|uwebsockets/i,
     why: 'uWebSockets.js enters through one file',
   },
   {
     from: /^(engine|http|journal|snapshots)\//,
-    except: /^journal\/(jetstream|nats)-/,
+    except: /^journal\/jetstream\//,
     never: /^@nats-io/,
     why: 'NATS enters through the JetStream journal',
   },
@@ -150,10 +165,10 @@ test('time, randomness, environment and files enter through named files', () => 
   const doors: readonly (readonly [RegExp, RegExp])[] = [
     [/\bDate\.now\(|new Date\(\)|\bperformance\.now\(/, /^(http\/(main|serve|system)|bench\/|test\/)/],
     [/\bMath\.random\(|\brandomBytes\(|\brandomUUID\(/, /^(http\/(main|serve|system)|bench\/|test\/)/],
-    [/\bprocess\.env\b/, /^(http\/(config|uws-|main)|bench\/|test\/)/],
+    [/\bprocess\.env\b/, /^(http\/(config|transport\/uws-|main)|bench\/|test\/)/],
     [
       /from 'node:fs(\/promises)?'/,
-      /^(journal\/(node-disk|nats-)|snapshots\/|http\/(main|serve|config|node-|choose-|uws-|system)|engine\/shards\/kernel|engine\/shards\/erasure-code|bench\/|test\/)/,
+      /^(journal\/(node-disk|jetstream\/nats-)|snapshots\/|http\/(main|serve|config|system|transport\/)|engine\/shards\/kernel|engine\/shards\/erasure-code|bench\/|test\/)/,
     ],
   ];
   const broken: string[] = [];

@@ -1,0 +1,66 @@
+/** ListMultipartUploads and ListParts. */
+import { unpack, unpackUpload } from '../bucket/codec.ts';
+import type { UploadRow } from '../bucket/events.ts';
+import { findBucket, noSuchBucket } from '../bucket/queries.ts';
+import { behind, headKey, tables, uploadKey } from '../bucket/row-keys.ts';
+import { noSuchUpload } from '../upload/decide.ts';
+import { findUpload, partsAfter } from '../upload/queries.ts';
+import type { ListMultipartUploads, ListParts, PartPage, UploadInfo, UploadPage } from '../vocabulary.ts';
+import type { Door, Outcome } from './door.ts';
+import { commonPrefixOf } from './list-objects.ts';
+import { partInfoOf } from './multipart.ts';
+import { RowCursor } from './row-cursor.ts';
+
+/** By key, then by the time they began. */
+export async function listMultipartUploads(door: Door, query: ListMultipartUploads): Outcome<UploadPage> {
+  const { bucket, prefix, delimiter, max } = query;
+  if (findBucket(door.rows, bucket) === undefined) return noSuchBucket(bucket);
+  const uploads: UploadInfo[] = [];
+  const commonPrefixes: string[] = [];
+  if (max === 0) return { uploads, commonPrefixes, next: undefined };
+  const walk = { table: tables.uploads, lt: behind(headKey(bucket, prefix)), wanted: max + 1, leaps: delimiter !== '' };
+  const cursor = new RowCursor(door.rows, walk, startOf(query));
+  let next: UploadPage['next'];
+  for (;;) {
+    if (cursor.needsRead) await cursor.read();
+    const { row } = cursor;
+    if (row === undefined) return { uploads, commonPrefixes, next: undefined };
+    if (uploads.length + commonPrefixes.length === max) return { uploads, commonPrefixes, next };
+    const upload = unpackUpload(unpack(row.value));
+    const common = commonPrefixOf(upload.key, prefix, delimiter);
+    if (common === undefined) {
+      uploads.push(uploadInfoOf(upload));
+      next = { key: upload.key, uploadId: upload.uploadId };
+      cursor.next();
+    } else {
+      commonPrefixes.push(common);
+      next = { key: common, uploadId: undefined };
+      cursor.leap(behind(headKey(bucket, common)));
+    }
+  }
+}
+
+function startOf(query: ListMultipartUploads): { gte: Buffer } | { gt: Buffer } {
+  const { bucket, prefix, delimiter, keyMarker, uploadIdMarker } = query;
+  const first = headKey(bucket, prefix);
+  const marker = headKey(bucket, keyMarker);
+  if (Buffer.compare(marker, first) < 0) return { gte: first };
+  if (keyMarker.startsWith(prefix) && commonPrefixOf(keyMarker, prefix, delimiter) === keyMarker) return { gte: behind(marker) };
+  // All uploads of a key lie between `key NUL` and `key 0x01`.
+  return uploadIdMarker === undefined ? { gte: headKey(bucket, `${keyMarker}\x01`) } : { gt: uploadKey(bucket, keyMarker, uploadIdMarker) };
+}
+
+function uploadInfoOf(upload: UploadRow): UploadInfo {
+  const { key, uploadId, initiated, owner, metadata, checksum } = upload;
+  return { key, uploadId, initiated, owner, metadata, checksum };
+}
+
+export async function listParts(door: Door, query: ListParts): Outcome<PartPage> {
+  const { bucket, uploadId, after, max } = query;
+  if (findBucket(door.rows, bucket) === undefined) return noSuchBucket(bucket);
+  const upload = findUpload(door.rows, query);
+  if (upload === undefined) return noSuchUpload(uploadId);
+  const parts = max === 0 ? [] : await partsAfter(door.rows, uploadId, after, max + 1);
+  const shown = parts.slice(0, max).map(partInfoOf);
+  return { upload: uploadInfoOf(upload), parts: shown, next: parts.length > max ? shown.at(-1)?.partNumber : undefined };
+}

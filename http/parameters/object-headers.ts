@@ -1,0 +1,118 @@
+/** The headers that are stored with an object: read from a write, shown by a read. */
+import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
+import type { ObjectInfo, ObjectMetadata } from '../../engine/vocabulary.ts';
+import type { S3Request } from '../request/s3-request.ts';
+import type { ResponseHeaders } from '../transport/listener.ts';
+
+const storedHeaders = ['content-type', 'cache-control', 'content-disposition', 'content-encoding', 'content-language', 'expires'] as const;
+
+/** As they are spelled on the wire. */
+const shownNames: Readonly<Record<string, string>> = {
+  'content-type': 'Content-Type',
+  'cache-control': 'Cache-Control',
+  'content-disposition': 'Content-Disposition',
+  'content-encoding': 'Content-Encoding',
+  'content-language': 'Content-Language',
+  expires: 'Expires',
+};
+
+const storageClasses: ReadonlySet<string> = new Set([
+  'STANDARD',
+  'REDUCED_REDUNDANCY',
+  'STANDARD_IA',
+  'ONEZONE_IA',
+  'INTELLIGENT_TIERING',
+  'GLACIER',
+  'DEEP_ARCHIVE',
+  'GLACIER_IR',
+  'OUTPOSTS',
+  'SNOW',
+  'EXPRESS_ONEZONE',
+]);
+
+const userPrefix = 'x-amz-meta-';
+const defaultContentType = 'binary/octet-stream';
+
+/** The size of user metadata was checked with the headers. Rejection: InvalidStorageClass, InvalidArgument. */
+export function parseMetadata(request: S3Request): ObjectMetadata | Rejection {
+  const placement = parsePlacement(request);
+  if (isRejection(placement)) return placement;
+  const headers: [string, string][] = Object.entries(placement ?? {});
+  for (const name of storedHeaders) {
+    const sent = request.header(name);
+    const kept = sent === undefined ? '' : storedValue(name, sent);
+    if (kept !== '') headers.push([name, kept]);
+    else if (name === 'content-type') headers.push([name, defaultContentType]);
+  }
+  const user: [string, string][] = [];
+  for (const [name, value] of request.headers) {
+    if (!name.startsWith(userPrefix)) continue;
+    user.push([name.slice(userPrefix.length), value]);
+  }
+  // fromEntries makes own properties of whatever it is given, `__proto__` included.
+  return { headers: Object.fromEntries(headers), user: Object.fromEntries(user) };
+}
+
+/**
+ * Where an object is to lie: its storage class (STANDARD is what no class means) and its redirect. undefined when neither was
+ * sent. Rejection: InvalidStorageClass, InvalidArgument.
+ */
+export function parsePlacement(request: S3Request): Readonly<Record<string, string>> | undefined | Rejection {
+  const storageClass = request.header('x-amz-storage-class');
+  if (storageClass !== undefined && !storageClasses.has(storageClass)) {
+    return reject('InvalidStorageClass', { StorageClassRequested: storageClass });
+  }
+  const redirect = request.header('x-amz-website-redirect-location');
+  if (redirect !== undefined && !/^(\/|https?:\/\/)/.test(redirect)) {
+    return reject('InvalidArgument', { ArgumentName: 'x-amz-website-redirect-location', ArgumentValue: redirect });
+  }
+  if (storageClass === undefined && redirect === undefined) return undefined;
+  return {
+    ...(redirect !== undefined && { 'x-amz-website-redirect-location': redirect }),
+    ...(storageClass !== undefined && storageClass !== 'STANDARD' && { 'x-amz-storage-class': storageClass }),
+  };
+}
+
+/** What is kept of a header: `aws-chunked` described the transfer. */
+function storedValue(name: (typeof storedHeaders)[number], sent: string): string {
+  if (name !== 'content-encoding' || !/aws-chunked/i.test(sent)) return sent;
+  const codings = sent.split(',').map((coding) => coding.trim());
+  return codings.filter((coding) => coding !== '' && coding.toLowerCase() !== 'aws-chunked').join(',');
+}
+
+export function storageClassOf(object: { readonly metadata: ObjectMetadata }): string {
+  return object.metadata.headers['x-amz-storage-class'] ?? 'STANDARD';
+}
+
+export function quoted(etag: string): string {
+  return `"${etag}"`;
+}
+
+/** Seconds are the resolution of HTTP dates. */
+export function httpDate(milliseconds: number): string {
+  return new Date(milliseconds).toUTCString();
+}
+
+export function isoTime(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}
+
+/** `x-amz-version-id`, in a bucket where versioning was ever turned on. */
+export function versionHeader(versionId: string | undefined): ResponseHeaders {
+  return versionId === undefined ? [] : [['x-amz-version-id', versionId]];
+}
+
+/** Headers that GET and HEAD of an object share; `overrides` replaces stored ones (response-content-type and its like). */
+export function objectHeaders(object: ObjectInfo, overrides: ReadonlyMap<string, string>): [string, string][] {
+  const headers: [string, string][] = [
+    ['Last-Modified', httpDate(object.lastModified)],
+    ['ETag', quoted(object.etag)],
+    ['Accept-Ranges', 'bytes'],
+  ];
+  const stored = new Map([...Object.entries(object.metadata.headers), ...overrides]);
+  for (const [name, value] of stored) headers.push([shownNames[name] ?? name, value]);
+  for (const [name, value] of Object.entries(object.metadata.user)) headers.push([userPrefix + name, value]);
+  if (object.versioning !== 'unversioned') headers.push(['x-amz-version-id', object.versionId]);
+  if (object.tagCount > 0) headers.push(['x-amz-tagging-count', String(object.tagCount)]);
+  return headers;
+}

@@ -1,0 +1,71 @@
+/** What GET and HEAD of an object have in common. */
+import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
+import type { ObjectHead, ReadObject } from '../../engine/vocabulary.ts';
+import type { S3Request } from '../request/s3-request.ts';
+import type { ResponseHeaders } from '../transport/listener.ts';
+import { parseReadConditions } from './conditions.ts';
+import { parseVersionId } from './listing-parameters.ts';
+import { checksumHeaders } from './object-checksums.ts';
+import { objectHeaders } from './object-headers.ts';
+import { parsePartNumber, parseRange } from './ranges.ts';
+
+export interface Read {
+  readonly query: ReadObject;
+  /** Stored header name -> value that the query puts in its place. */
+  readonly overrides: ReadonlyMap<string, string>;
+  readonly showChecksum: boolean;
+}
+
+const overridable = ['content-type', 'content-language', 'expires', 'cache-control', 'content-disposition', 'content-encoding'] as const;
+
+/** Rejection: InvalidArgument, InvalidRequest, NotImplemented. */
+export function parseRead(request: S3Request): Read | Rejection {
+  const version = parseVersionId(request);
+  if (isRejection(version)) return version;
+  const partNumber = parsePartNumber(request);
+  if (isRejection(partNumber)) return partNumber;
+  const range = parseRange(request.header('range'));
+  if (range && partNumber !== undefined) {
+    return reject('InvalidRequest', { Message: 'Cannot specify both Range header and partNumber query parameter' });
+  }
+  const overrides = new Map<string, string>();
+  for (const name of overridable) {
+    const value = request.query.get(`response-${name}`);
+    if (value !== undefined) overrides.set(name, value);
+  }
+  if (overrides.size > 0 && request.caller.accessKey === '') {
+    return reject('InvalidRequest', { Message: 'Request specific response headers cannot be used for anonymous GET requests.' });
+  }
+  const { bucket, key } = request;
+  return {
+    query: {
+      bucket,
+      key,
+      ...version,
+      conditions: parseReadConditions(request),
+      ...(range && { range }),
+      ...(partNumber !== undefined && { partNumber }),
+    },
+    overrides,
+    showChecksum: request.header('x-amz-checksum-mode')?.toUpperCase() === 'ENABLED',
+  };
+}
+
+/** No Content-Range can say "none of nothing": the only part of an empty object is the whole of it. */
+function isPartial({ slice }: ObjectHead): boolean {
+  return slice.partial && slice.length > 0;
+}
+
+export function readStatus(found: ObjectHead): 200 | 206 {
+  return isPartial(found) ? 206 : 200;
+}
+
+export function readHeaders(found: ObjectHead, read: Read): ResponseHeaders {
+  const { object, slice } = found;
+  const headers = objectHeaders(object, read.overrides);
+  if (isPartial(found)) headers.push(['Content-Range', `bytes ${slice.offset}-${slice.offset + slice.length - 1}/${object.size}`]);
+  // A checksum is of the whole object: beside a part of it, clients would hold it against the wrong bytes.
+  else if (read.showChecksum) headers.push(...checksumHeaders(object.checksum).map(([name, value]): [string, string] => [name, value]));
+  if (read.query.partNumber !== undefined && object.partCount > 0) headers.push(['x-amz-mp-parts-count', String(object.partCount)]);
+  return headers;
+}

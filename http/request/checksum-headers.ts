@@ -1,0 +1,39 @@
+import type { ChecksumAlgorithm } from '../../engine/body.ts';
+
+interface ChecksumForm {
+  readonly algorithm: ChecksumAlgorithm;
+  /** The header, and the trailer, that carries a value. */
+  readonly header: string;
+  readonly bytes: number;
+}
+
+export const checksumForms: readonly ChecksumForm[] = [
+  { algorithm: 'CRC32', header: 'x-amz-checksum-crc32', bytes: 4 },
+  { algorithm: 'CRC32C', header: 'x-amz-checksum-crc32c', bytes: 4 },
+  { algorithm: 'CRC64NVME', header: 'x-amz-checksum-crc64nvme', bytes: 8 },
+  { algorithm: 'SHA1', header: 'x-amz-checksum-sha1', bytes: 20 },
+  { algorithm: 'SHA256', header: 'x-amz-checksum-sha256', bytes: 32 },
+];
+
+const byHeader = new Map(checksumForms.map((form) => [form.header, form]));
+const byAlgorithm = new Map(checksumForms.map((form) => [form.algorithm as string, form]));
+
+export function checksumFormOfHeader(header: string): ChecksumForm | undefined {
+  return byHeader.get(header);
+}
+
+/** The algorithm a header such as x-amz-checksum-algorithm names, in any case of letters. */
+export function parseChecksumAlgorithm(value: string): ChecksumAlgorithm | undefined {
+  return byAlgorithm.get(value.toUpperCase())?.algorithm;
+}
+
+/** Name of the header that carries a value of this algorithm. */
+export function checksumHeader(algorithm: ChecksumAlgorithm): string {
+  return (byAlgorithm.get(algorithm) as ChecksumForm).header;
+}
+
+/** `bytes` bytes of strict base64; undefined when the text isn't that. */
+export function decodeBase64(text: string, bytes: number): Buffer | undefined {
+  const decoded = Buffer.from(text, 'base64');
+  return decoded.length === bytes && decoded.toString('base64') === text ? decoded : undefined;
+}

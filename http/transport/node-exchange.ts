@@ -1,0 +1,222 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Body } from '../../engine/body.ts';
+import { Departure } from './departure.ts';
+import { discardBytesMax, emptyBody, InboundBody } from './inbound-body.ts';
+import type { Exchange, ResponseHeaders } from './listener.ts';
+import { pump } from './pump.ts';
+import { firstValues, type HeaderList, plainAddress, type RequestFraming } from './request-framing.ts';
+import { cleanHeaderValue, isBodyless, isHeaderName } from './response-framing.ts';
+
+/** A client that neither sends what it declared nor takes what it asked for is cut off after so long. */
+const stallMilliseconds = 60_000;
+
+export interface NodeRequest {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly headers: HeaderList;
+  readonly framing: RequestFraming;
+  /** The client sends its body only after `100 Continue`. */
+  readonly awaitsContinue: boolean;
+}
+
+/** What an exchange has to know of its listener. */
+export interface NodeSurroundings {
+  /** No more requests are wanted on any connection. */
+  readonly closing: boolean;
+  report(defect: unknown): void;
+}
+
+/** One request and its answer over node:http. */
+export class NodeExchange implements Exchange {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly headers: HeaderList;
+  readonly sourceAddress: string;
+  readonly secure: boolean;
+  readonly body: Body;
+  readonly contentLength: number | undefined;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #inbound: InboundBody;
+  readonly #around: NodeSurroundings;
+  readonly #departure = new Departure();
+  #awaitsContinue: boolean;
+  #answered = false;
+  #byName: ReadonlyMap<string, string> | undefined;
+
+  constructor({ request, response, headers, framing, awaitsContinue }: NodeRequest, around: NodeSurroundings) {
+    const target = originForm(request.url ?? '/');
+    const mark = target.indexOf('?');
+    this.method = request.method ?? '';
+    this.path = mark < 0 ? target : target.slice(0, mark);
+    this.query = mark < 0 ? '' : target.slice(mark + 1);
+    this.headers = headers;
+    this.sourceAddress = plainAddress(request.socket.remoteAddress ?? '');
+    this.secure = 'encrypted' in request.socket;
+    this.contentLength = framing.contentLength;
+    this.#request = request;
+    this.#response = response;
+    this.#awaitsContinue = awaitsContinue;
+    this.#around = around;
+    this.#inbound = framing.contentLength === 0 ? emptyBody : this.#receive();
+    this.body = this.#inbound;
+    response.once('close', () => this.#departure.leave());
+    response.on('error', () => this.#departure.leave());
+  }
+
+  /** The headers as they came: Node decodes them as latin-1, S3 means UTF-8. */
+  static headersOf(request: IncomingMessage): HeaderList {
+    const raw = request.rawHeaders;
+    const headers: [string, string][] = [];
+    for (let i = 0; i + 1 < raw.length; i += 2) headers.push([raw[i]!.toLowerCase(), fromLatin1(raw[i + 1]!)]);
+    return headers;
+  }
+
+  header(name: string): string | undefined {
+    this.#byName ??= firstValues(this.headers);
+    return this.#byName.get(name);
+  }
+
+  proceed(): void {
+    if (!this.#awaitsContinue || this.#answered) return;
+    this.#awaitsContinue = false;
+    this.#response.writeContinue();
+  }
+
+  send(status: number, headers: ResponseHeaders, body?: Uint8Array | string, contentLength?: number): void {
+    this.#begin();
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    const length = isBodyless(status) ? undefined : (contentLength ?? bytes?.byteLength ?? 0);
+    const lingers = this.#writeHead(status, headers, length);
+    const silent = length === undefined || this.method === 'HEAD' || bytes === undefined;
+    this.#end(silent ? undefined : bytes, lingers);
+  }
+
+  async stream(status: number, headers: ResponseHeaders, contentLength: number, body: Body): Promise<void> {
+    if (this.method === 'HEAD' || isBodyless(status)) {
+      body.cancel();
+      this.send(status, headers, undefined, contentLength);
+      return;
+    }
+    let lingers = false;
+    await pump(body, contentLength, {
+      departure: this.#departure,
+      begin: () => {
+        this.#begin();
+        lingers = this.#writeHead(status, headers, contentLength);
+      },
+      write: async (chunk, isLast) => {
+        await (isLast ? this.#departure.until(this.#end(chunk, lingers)) : this.#write(chunk));
+      },
+      cut: (trouble) => {
+        if (this.#departure.gone) return;
+        this.#response.destroy();
+        this.#around.report(trouble);
+      },
+    });
+  }
+
+  /** Its answer has begun and is not out to the last byte. */
+  get answering(): boolean {
+    return this.#response.headersSent && !this.#response.writableFinished;
+  }
+
+  /** No more of the body can come, but an answer can still go. False when the body was complete or the answer is on its way. */
+  bodyEndsEarly(): boolean {
+    if (this.#answered || this.#departure.gone || this.#inbound.ended) return false;
+    this.#response.shouldKeepAlive = false;
+    this.#inbound.fail('the body ended before it was complete, or its framing broke');
+    return true;
+  }
+
+  /** The handler is done. True if it owed an answer: then a bare 500 was sent. */
+  abandon(): boolean {
+    if (this.#departure.gone || this.#answered) return false;
+    this.send(500, []);
+    return true;
+  }
+
+  #receive(): InboundBody {
+    const request = this.#request;
+    const { socket } = request;
+    const body = new InboundBody({
+      pause: () => {
+        request.pause();
+        socket.setTimeout(0);
+      },
+      resume: () => {
+        request.resume();
+        socket.setTimeout(stallMilliseconds);
+      },
+    });
+    socket.setTimeout(stallMilliseconds);
+    request.on('data', (chunk: Buffer) => body.push(chunk));
+    request.on('end', () => {
+      body.end();
+      socket.setTimeout(0);
+    });
+    request.on('error', () => body.fail('the connection broke while the body was being read'));
+    request.on('close', () => body.fail('the connection was closed before the body was complete'));
+    return body;
+  }
+
+  #begin(): void {
+    if (this.#answered) throw new Error(`a second answer to ${this.method} ${this.path}`);
+    this.#answered = true;
+  }
+
+  /** True if the connection has to close after this answer, but only when the client had time to read it. */
+  #writeHead(status: number, headers: ResponseHeaders, contentLength: number | undefined): boolean {
+    const left = this.#inbound.ended ? 0 : (this.contentLength ?? Number.POSITIVE_INFINITY) - this.#inbound.receivedBytes;
+    const lingers = left > discardBytesMax || (left > 0 && this.#awaitsContinue);
+    if (this.#departure.gone) return lingers;
+    const flat: string[] = [];
+    for (const [name, value] of headers) if (isHeaderName(name)) flat.push(name, toLatin1(cleanHeaderValue(value)));
+    if (contentLength !== undefined) flat.push('Content-Length', String(contentLength));
+    if (lingers) flat.push('Connection', 'close');
+    else if (this.#around.closing) this.#response.shouldKeepAlive = false;
+    this.#response.writeHead(status, flat);
+    return lingers;
+  }
+
+  /** Once the answer is out, Node sets the time that a connection may lie idle. */
+  async #end(bytes: Uint8Array | undefined, lingers: boolean): Promise<void> {
+    if (lingers) {
+      // The answer goes out whole, its end is kept back: Node closes with it, and closing on unread bytes resets the connection.
+      if (bytes?.byteLength) this.#response.write(bytes);
+      else this.#response.flushHeaders();
+      await this.#inbound.discard();
+      this.#response.end();
+      return;
+    }
+    this.#inbound.cancel();
+    this.#request.socket.setTimeout(stallMilliseconds);
+    await new Promise<void>((resolve) => (bytes === undefined ? this.#response.end(resolve) : this.#response.end(bytes, resolve)));
+  }
+
+  /** Resolves when the bytes are with the operating system, or the client has gone. */
+  async #write(chunk: Uint8Array): Promise<void> {
+    const { socket } = this.#request;
+    socket.setTimeout(stallMilliseconds);
+    await this.#departure.until(new Promise<void>((resolve) => this.#response.write(chunk, () => resolve())));
+    socket.setTimeout(0);
+  }
+}
+
+/** A proxy may be sent `GET http://host/path`: the path is what counts. */
+function originForm(target: string): string {
+  if (target.startsWith('/') || target === '*') return target;
+  const path = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '');
+  return path.startsWith('/') ? path : `/${path}`;
+}
+
+function fromLatin1(value: string): string {
+  return NON_ASCII.test(value) ? Buffer.from(value, 'latin1').toString('utf8') : value;
+}
+
+function toLatin1(value: string): string {
+  return NON_ASCII.test(value) ? Buffer.from(value, 'utf8').toString('latin1') : value;
+}
+
+const NON_ASCII = /[^\x00-\x7f]/;

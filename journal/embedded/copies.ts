@@ -1,0 +1,140 @@
+import type { Disk, DiskFile } from '../disk.ts';
+import { JournalCorrupt, JournalUnavailable } from '../journal.ts';
+import {
+  type Extent,
+  framesOf,
+  type GroupHeader,
+  groupBytes,
+  groupBytesMax,
+  groupHeaderAt,
+  groupHeaderBytes,
+  segmentPath,
+} from './segment.ts';
+
+/** Bytes read at once; a group that is larger is read alone. */
+const readBytes = 1024 * 1024;
+
+/** Whole, verified groups that lie one after the other. */
+export interface GroupRun {
+  readonly bytes: Buffer;
+  readonly groups: readonly { readonly header: GroupHeader /** Offsets in `bytes`. */; readonly frames: readonly number[] }[];
+}
+
+/** The right bytes of a place that is damaged on some mirror. */
+export interface DamagedRun {
+  readonly offset: number;
+  readonly bytes: Buffer;
+  /** Of the last group in it. */
+  readonly lastIndex: number;
+}
+
+export interface CopiesOptions {
+  /** The disks whose copies are believed now, the preferred first. */
+  readonly disks: () => readonly Disk[];
+  /** Told of a copy that is damaged, with the bytes that belong there. */
+  readonly damaged?: (disk: Disk, segment: number, run: DamagedRun) => Promise<void>;
+}
+
+/** The copies of the log on several mirrors, read as one: what is damaged on one comes from the next. Close it after use. */
+export class Copies {
+  readonly #options: CopiesOptions;
+  readonly #open = new Map<Disk, { readonly segment: number; readonly file: DiskFile }>();
+
+  constructor(options: CopiesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The groups of a segment from a group's offset `from` up to `extent.bytes`.
+   * @throws JournalCorrupt no mirror has a whole copy of some group.
+   * @throws JournalUnavailable no mirror can be read.
+   */
+  async *groups(extent: Extent, from: number): AsyncGenerator<GroupRun> {
+    let at = from;
+    while (at < extent.bytes) {
+      const run = await this.#runAt(extent, at);
+      yield run;
+      at += run.bytes.length;
+    }
+  }
+
+  /** The header of the group at `offset`, undefined where no mirror has one there. */
+  async headerAt(segment: number, offset: number): Promise<GroupHeader | undefined> {
+    for (const disk of this.#options.disks()) {
+      const bytes = await this.#read(disk, segment, { offset, length: groupHeaderBytes }).catch(() => undefined);
+      const header = bytes && groupHeaderAt(bytes, 0, offset);
+      if (header) return header;
+    }
+    return undefined;
+  }
+
+  async close(): Promise<void> {
+    const files = [...this.#open.values()];
+    this.#open.clear();
+    for (const { file } of files) await file.close().catch(() => undefined);
+  }
+
+  async #runAt(extent: Extent, at: number): Promise<GroupRun> {
+    const damaged: Disk[] = [];
+    let trouble: unknown;
+    for (const disk of this.#options.disks()) {
+      try {
+        const run = await this.#wholeGroups(disk, extent, at);
+        if (run === undefined) {
+          damaged.push(disk);
+          continue;
+        }
+        const lastIndex = run.groups.at(-1)?.header.index ?? 0;
+        for (const other of damaged)
+          await this.#options.damaged?.(other, extent.firstSequence, { offset: at, bytes: run.bytes, lastIndex });
+        return run;
+      } catch (error) {
+        trouble = error;
+        await this.#forget(disk);
+      }
+    }
+    const place = `the journal's groups at byte ${at} of ${segmentPath(extent.firstSequence)}`;
+    if (damaged.length === 0) throw new JournalUnavailable(`no mirror can read ${place}`, { cause: trouble });
+    throw new JournalCorrupt(`${place} are whole on no mirror that can be read`, { cause: trouble });
+  }
+
+  /** undefined when the copy is damaged at `at`. */
+  async #wholeGroups(disk: Disk, extent: Extent, at: number): Promise<GroupRun | undefined> {
+    const left = extent.bytes - at;
+    const run = wholeRun(await this.#read(disk, extent.firstSequence, { offset: at, length: Math.min(left, readBytes) }), at);
+    if (run.groups.length > 0 || left <= readBytes) return run.groups.length > 0 ? run : undefined;
+    const large = wholeRun(await this.#read(disk, extent.firstSequence, { offset: at, length: Math.min(left, groupBytesMax) }), at, 1);
+    return large.groups.length > 0 ? large : undefined;
+  }
+
+  async #read(disk: Disk, segment: number, range: { readonly offset: number; readonly length: number }): Promise<Buffer> {
+    let open = this.#open.get(disk);
+    if (open?.segment !== segment) {
+      await this.#forget(disk);
+      open = { segment, file: await disk.open(segmentPath(segment), 'read') };
+      this.#open.set(disk, open);
+    }
+    const bytes = Buffer.allocUnsafeSlow(range.length);
+    return bytes.subarray(0, await open.file.read(bytes, range.offset));
+  }
+
+  async #forget(disk: Disk): Promise<void> {
+    const open = this.#open.get(disk);
+    this.#open.delete(disk);
+    await open?.file.close().catch(() => undefined);
+  }
+}
+
+/** The whole groups at the start of `bytes`, which lie at `fileOffset` of their segment. */
+function wholeRun(bytes: Buffer, fileOffset: number, groupsMax = Number.MAX_SAFE_INTEGER): GroupRun {
+  const groups: { header: GroupHeader; frames: number[] }[] = [];
+  let at = 0;
+  while (at < bytes.length && groups.length < groupsMax) {
+    const header = groupHeaderAt(bytes, at, fileOffset + at);
+    const frames = header && framesOf(bytes, at, header);
+    if (!header || !frames) break;
+    groups.push({ header, frames });
+    at += groupBytes(header);
+  }
+  return { bytes: bytes.subarray(0, at), groups };
+}

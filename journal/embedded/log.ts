@@ -1,0 +1,99 @@
+import { crc32c } from '@node-rs/crc32';
+import type { Disk } from '../disk.ts';
+import {
+  type Extent,
+  type GroupHeader,
+  type Hole,
+  journalDirectory,
+  lastSequenceOf,
+  type Scratch,
+  type SegmentScan,
+  scanSegment,
+  segmentOfName,
+  segmentPath,
+  withFile,
+} from './segment.ts';
+
+const epochPath = `${journalDirectory}/epoch`;
+const epochPathNext = `${journalDirectory}/epoch.new`;
+
+/** What one mirror holds, as far as its names, sizes and last segment tell. */
+export interface MirrorLog {
+  /** The newest epoch that this mirror promised to; undefined where nothing was promised: a new drive, or one that was being filled. */
+  readonly promised: number | undefined;
+  /** The segments before the last with a whole group, by the size of their files. */
+  readonly sealed: readonly Extent[];
+  /** The last segment with a whole group. */
+  readonly current: { readonly firstSequence: number; readonly scan: SegmentScan } | undefined;
+  readonly last: GroupHeader | undefined;
+  readonly lastSequence: number;
+  readonly tail: readonly GroupHeader[];
+  readonly holes: readonly Hole[];
+}
+
+/** Reads what a mirror holds. Throws what the disk throws. */
+export async function examine(disk: Disk, scratch: Scratch): Promise<MirrorLog> {
+  if (!(await disk.exists(''))) throw Object.assign(new Error(`ENOENT: the drive ${disk.name} is not there`), { code: 'ENOENT' });
+  const promised = await readEpoch(disk);
+  const extents = await segmentsOf(disk);
+  for (let at = extents.length - 1; at >= 0; at--) {
+    const { firstSequence } = extents[at] as Extent;
+    const scan = await withFile(disk, segmentPath(firstSequence), 'read', (file) => scanSegment(file, scratch));
+    const { last, tail, holes } = scan;
+    if (last === undefined) continue;
+    return {
+      promised,
+      sealed: extents.slice(0, at),
+      current: { firstSequence, scan },
+      last,
+      lastSequence: lastSequenceOf(last),
+      tail,
+      holes,
+    };
+  }
+  return { promised, sealed: [], current: undefined, last: undefined, lastSequence: 0, tail: [], holes: [] };
+}
+
+/** The segment files of a mirror and their sizes, whatever they hold. */
+export async function segmentsOf(disk: Disk): Promise<Extent[]> {
+  const extents: Extent[] = [];
+  for (const name of await disk.list(journalDirectory)) {
+    const firstSequence = segmentOfName(name);
+    if (firstSequence === undefined) continue;
+    const bytes = await withFile(disk, segmentPath(firstSequence), 'read', (file) => file.size());
+    extents.push({ firstSequence, bytes });
+  }
+  return extents;
+}
+
+async function readEpoch(disk: Disk): Promise<number | undefined> {
+  if (!(await disk.exists(epochPath))) return undefined;
+  const text = await withFile(disk, epochPath, 'read', async (file) => {
+    const bytes = Buffer.alloc(64);
+    return bytes.toString('latin1', 0, await file.read(bytes, 0));
+  });
+  const [, digits, crc] = /^(\d{1,15}) ([0-9a-f]{8})\n$/.exec(text) ?? [];
+  // A damaged promise is none: the mirror's log is then not believed, and filled again from the others.
+  return digits !== undefined && crc === checkOf(digits) ? Number(digits) : undefined;
+}
+
+/** Promises durably to follow no epoch before this one. */
+export async function writeEpoch(disk: Disk, epoch: number): Promise<void> {
+  await requireDirectory(disk);
+  await withFile(disk, epochPathNext, 'create', async (file) => {
+    await file.truncate(0);
+    await file.write([Buffer.from(`${epoch} ${checkOf(String(epoch))}\n`, 'latin1')], 0);
+    await file.sync();
+  });
+  await disk.rename(epochPathNext, epochPath);
+  await disk.syncDirectory(journalDirectory);
+}
+
+export async function requireDirectory(disk: Disk): Promise<void> {
+  await disk.makeDirectory(journalDirectory);
+  await disk.syncDirectory('');
+}
+
+function checkOf(digits: string): string {
+  return crc32c(Buffer.from(digits, 'latin1')).toString(16).padStart(8, '0');
+}
