@@ -2,8 +2,8 @@
  * The floor to measure against: the same transport as the S3 front end, with a handler that only reads and discards a PUT's body
  * and answers a GET with the bytes its key asks for (`/b/<anything>-<length>`). No signature, no storage.
  */
-import { openListener } from '../http/choose-listener.ts';
-import type { Exchange } from '../http/listener.ts';
+import { openListener } from '../http/transport/choose-listener.ts';
+import type { Exchange } from '../http/transport/listener.ts';
 
 const sent = new Map<number, Buffer>();
 

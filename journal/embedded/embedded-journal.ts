@@ -52,7 +52,8 @@ export interface EmbeddedJournalStatus {
 /** serving: a majority is attached. settling: the log is being found. unsettled: too few mirrors, the next append or mirror tries again. */
 type Phase = 'unsettled' | 'settling' | 'serving' | 'closed';
 
-const segmentBytesDefault = 64 * 1024 * 1024;
+/** The last one is read and checked at every start, on each mirror. */
+const segmentBytesDefault = 16 * 1024 * 1024;
 
 /**
  * Opens the journal that lies on the drives themselves.
