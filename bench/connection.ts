@@ -15,7 +15,7 @@ export interface Send {
   readonly target: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
-  /** Gets the answer's bytes instead of collecting them. A promise pauses the socket until it resolves. */
+  /** Gets the bytes of a 2xx answer instead of collecting them. A promise pauses the socket until it resolves. */
   readonly sink?: (bytes: Buffer) => void | Promise<void>;
 }
 
@@ -180,7 +180,7 @@ class Pending {
     if (this.#chunked === undefined) this.#left -= taken.length;
     this.#whole = this.#chunked?.ended ?? this.#left === 0;
     if (taken.length === 0) return undefined;
-    if (this.#request.sink !== undefined) return this.#request.sink(taken) ?? undefined;
+    if (this.#request.sink !== undefined && this.#status < 300) return this.#request.sink(taken) ?? undefined;
     this.#body.push(taken);
     return undefined;
   }
