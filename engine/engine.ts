@@ -102,10 +102,11 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
     async close() {
       await gate.close();
       await reclaimer?.close();
+      // The healer reads rows and tells the actors what it healed: it ends before they do.
+      await blobs.close();
       await actors.close();
       await journal.close();
       await store.close();
-      await blobs.close();
     },
   };
 }
