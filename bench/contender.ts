@@ -1,7 +1,7 @@
 /** A server under measurement: a child process on loopback with what /proc tells about its costs. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import type { S3Target } from './s3-client.ts';
+import type { S3Target } from './client/s3-client.ts';
 
 export interface ContenderPlan {
   readonly name: string;

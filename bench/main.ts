@@ -10,9 +10,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { S3Client } from './client/s3-client.ts';
 import { type Contender, startContender } from './contender.ts';
 import { bucket, type Figure, type Line, measure, warmUp } from './measure.ts';
-import { S3Client } from './s3-client.ts';
 
 const { values: options } = parseArgs({
   options: {

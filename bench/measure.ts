@@ -1,7 +1,7 @@
 /** One line of the table: an operation at a size and a concurrency, over several contenders in turn (A B C A B C ...). */
 import { createHash } from 'node:crypto';
+import { S3Client } from './client/s3-client.ts';
 import type { Contender } from './contender.ts';
-import { S3Client } from './s3-client.ts';
 
 export interface Line {
   readonly operation: 'PUT' | 'GET';

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { S3Client } from '../../bench/s3-client.ts';
+import { S3Client } from '../../bench/client/s3-client.ts';
 import { temporaryDirectory } from '../support/files.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { type RunningServer, startServer } from '../support/server.ts';

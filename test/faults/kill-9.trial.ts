@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { S3Client } from '../../bench/s3-client.ts';
+import { S3Client } from '../../bench/client/s3-client.ts';
 import { temporaryDirectory } from '../support/files.ts';
 import { missingPeer } from '../support/peer.ts';
 import { seededRandom } from '../support/seeded-random.ts';

@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
-import { S3Client } from '../../bench/s3-client.ts';
-import { encodePath, Signer } from '../../bench/signer.ts';
+import { S3Client } from '../../bench/client/s3-client.ts';
+import { encodePath, Signer } from '../../bench/client/signer.ts';
 import { seededBytes, temporaryDirectory } from '../support/files.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
 

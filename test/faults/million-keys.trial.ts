@@ -1,7 +1,7 @@
 /** A bucket of a million keys: the last page comes as fast as the first, with and without a delimiter, and no key is lost or shown twice. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { S3Client } from '../../bench/s3-client.ts';
+import { S3Client } from '../../bench/client/s3-client.ts';
 import { temporaryDirectory } from '../support/files.ts';
 import { startServer } from '../support/server.ts';
 

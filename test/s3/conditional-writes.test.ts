@@ -1,7 +1,7 @@
 /** Many writers, one key, one condition: exactly one gets a 200, round after round. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { S3Client } from '../../bench/s3-client.ts';
+import { S3Client } from '../../bench/client/s3-client.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
 
 const writers = 64;

@@ -7,7 +7,7 @@ import { renameSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { Answer } from '../../bench/connection.ts';
+import type { Answer } from '../../bench/client/connection.ts';
 import { complete, type ErrorRow, errorRows, md5, put } from '../support/error-rows.ts';
 import { provoke, sendRaw } from '../support/provocation.ts';
 import { type RawClient, refused, startRaw, xmlText } from '../support/raw-client.ts';

@@ -1,5 +1,5 @@
 /** Requests made wrong on purpose, over a raw connection: each knob a client could turn is a field here. */
-import { type Answer, Connection } from '../../bench/connection.ts';
+import { type Answer, Connection } from '../../bench/client/connection.ts';
 import type { RunningServer } from './server.ts';
 import { type Signed, sha256Hex, signHeader } from './sign.ts';
 

@@ -1,7 +1,7 @@
 /** Signed requests and bare answers, for what an SDK would hide or refuse to send. */
 import assert from 'node:assert/strict';
-import type { Answer } from '../../bench/connection.ts';
-import { S3Client } from '../../bench/s3-client.ts';
+import type { Answer } from '../../bench/client/connection.ts';
+import { S3Client } from '../../bench/client/s3-client.ts';
 import type { RunningServer } from './server.ts';
 
 export type RawClient = S3Client;

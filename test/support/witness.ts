@@ -3,7 +3,7 @@
  * operation on it is in flight: after a crash the key must hold the acknowledged value or the one in flight, whole, and nothing else.
  */
 import { createHash } from 'node:crypto';
-import type { S3Client } from '../../bench/s3-client.ts';
+import type { S3Client } from '../../bench/client/s3-client.ts';
 import { seededBytes } from './files.ts';
 
 const partBytes = 5 * 1024 * 1024;

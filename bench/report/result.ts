@@ -1,0 +1,122 @@
+/** What a benchmark run leaves behind: the document `--json` writes, and all that tables, pages and comparisons are made from. */
+
+export const resultFormat = 'liteio-bench/1';
+
+export interface BenchResult {
+  readonly format: typeof resultFormat;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  /** Of the harness. */
+  readonly version: string;
+  /** The command line that repeats it, without secrets. */
+  readonly command: readonly string[];
+  readonly seed: number;
+  readonly machine: Machine;
+  /** The first is the one the others are compared with: a ratio is first / other. */
+  readonly servers: readonly ServerRecord[];
+  readonly lines: readonly LineResult[];
+}
+
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryBytes: number;
+  /** `Linux 6.18.5 x64` */
+  readonly system: string;
+  readonly node: string;
+  /** Load average over one minute when the run began: what else the machine was doing. */
+  readonly loadAverage: number;
+}
+
+export interface ServerRecord {
+  readonly name: string;
+  readonly endpoint: string;
+  /** Its `Server` header or what it printed when it started; empty when it says nothing. */
+  readonly banner: string;
+  /** What is known of a server that the harness started itself (`--serve`). */
+  readonly process?: ServerProcess;
+}
+
+export interface ServerProcess {
+  /** Without secrets. */
+  readonly command: string;
+  /** From the start of the process to its first answer. */
+  readonly startSeconds: number;
+  /** Resident bytes of the process tree once started, before any load. */
+  readonly idleResidentBytes: number;
+  /** Highest resident bytes of the process tree over the whole run. */
+  readonly peakResidentBytes: number;
+}
+
+/** One line of the matrix: a workload at a size and a concurrency, over all servers in turn (A B A B ...). */
+export interface LineResult {
+  /** `put-4KiB-c16`; what `--fail-under` and `compare` name it by. */
+  readonly name: string;
+  /** `put`, `get`, `mixed`, ... */
+  readonly workload: string;
+  /** The size distribution as it was asked for: `4KiB`, `4KiB:0.7,1MiB:0.3`. */
+  readonly size: string;
+  readonly concurrency: number;
+  /** In the order of `BenchResult.servers`; a server that could not do it has `failure`. */
+  readonly servers: readonly LineServer[];
+}
+
+export interface LineServer {
+  readonly server: string;
+  /** Why there are no figures: the first wrong answer, in one line. */
+  readonly failure?: string;
+  /** Turn n of one server ran right before or after turn n of the others: ratios are taken turn by turn. */
+  readonly turns: readonly Turn[];
+  /** By operation (`put`, `get`, `stat`, `delete`, `list`, ...), over all turns. */
+  readonly operations: Readonly<Record<string, OperationRecord>>;
+  /** Second by second through all turns. */
+  readonly samples: readonly Sample[];
+}
+
+export interface Turn {
+  /** Seconds since the run began. */
+  readonly begunAt: number;
+  readonly seconds: number;
+  readonly operations: number;
+  /** Body bytes, both directions. */
+  readonly bytes: number;
+  /** Keys listed, for lists; else 0. */
+  readonly keys: number;
+  readonly errors: number;
+  /** CPU seconds of the harness, all threads. */
+  readonly clientCpuSeconds: number;
+  /** CPU share of the busiest thread of the harness, 0..1: near 1 the client is what is measured. */
+  readonly busiestClientThread: number;
+  /** Of a server that the harness started; absent for others. */
+  readonly server?: TurnCost;
+}
+
+export interface TurnCost {
+  /** User and system, all threads and child processes. */
+  readonly cpuSeconds: number;
+  /** Resident bytes of the process tree at the end of the turn. */
+  readonly residentBytes: number;
+  /** Bytes that the process tree caused to be sent to the storage layer (`write_bytes` of /proc/pid/io). */
+  readonly writtenBytes: number;
+  /** Flush requests that the block devices completed meanwhile (/proc/diskstats): of the whole machine. */
+  readonly deviceFlushes: number;
+}
+
+export interface OperationRecord {
+  readonly operations: number;
+  readonly errors: number;
+  readonly bytes: number;
+  /** Latencies in microseconds: an HDR histogram (V2, compressed, base64), 3 significant digits. */
+  readonly histogram: string;
+}
+
+export interface Sample {
+  /** Seconds since the run began. */
+  readonly at: number;
+  readonly operations: number;
+  readonly bytes: number;
+  readonly errors: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+}
