@@ -4,9 +4,25 @@ import { type Answer, Connection } from './connection.ts';
 import { type Credentials, encodePath, encodeQuery, Signer } from './signer.ts';
 
 export interface S3Target extends Credentials {
-  /** `http://host:port` */
+  /** `http://host:port` or https. */
   readonly endpoint: string;
 }
+
+/** How requests go over the wire. */
+export interface WireOptions {
+  /**
+   * Of bodies put (objects and parts). `signed`: their SHA-256 is in the signature; `streaming`: aws-chunked, each chunk signed, and
+   * where a checksum is asked for with a trailer (over TLS the trailer alone then guards the chunks, as SDKs do it).
+   */
+  readonly payload: 'signed' | 'unsigned' | 'streaming';
+  readonly checksum: 'none' | 'crc32' | 'crc32c' | 'crc64nvme' | 'sha1' | 'sha256';
+  /** false: a connection of its own for each request. */
+  readonly keepAlive: boolean;
+  /** Of https endpoints: a certificate that can't be verified is accepted. */
+  readonly insecure: boolean;
+}
+
+export const plainWire: WireOptions = { payload: 'unsigned', checksum: 'none', keepAlive: true, insecure: false };
 
 export interface S3Call {
   readonly method: 'GET' | 'PUT' | 'HEAD' | 'DELETE' | 'POST';
@@ -15,6 +31,7 @@ export interface S3Call {
   readonly query?: Readonly<Record<string, string>>;
   /** Lower-case names. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Not to be changed afterwards: its digests are kept as long as it lives. */
   readonly body?: Uint8Array;
   /** A body made as it is sent, in place of `body`: unsigned, `length` bytes. */
   readonly stream?: { readonly length: number; readonly chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array> };
@@ -26,12 +43,14 @@ export interface S3Call {
 /** At most `connections` requests at once; further calls wait in order. */
 export class S3Client {
   readonly #signer: Signer;
+  readonly #signed: boolean;
   readonly #host: string;
   readonly #idle: Connection[];
   readonly #all: readonly Connection[];
   readonly #waiting: ((connection: Connection) => void)[] = [];
 
-  constructor(target: S3Target, connections: number) {
+  constructor(target: S3Target, connections: number, wire: WireOptions = plainWire) {
+    this.#signed = wire.payload === 'signed';
     const url = new URL(target.endpoint);
     this.#signer = new Signer(target);
     this.#host = url.host;
@@ -68,7 +87,7 @@ export class S3Client {
     const body = call.stream?.chunks ?? call.body;
     const length = call.stream?.length ?? call.body?.length;
     const payload =
-      call.signBody === true
+      call.signBody === true || this.#signed
         ? createHash('sha256')
             .update(call.body ?? '')
             .digest('hex')

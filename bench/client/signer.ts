@@ -8,6 +8,8 @@ export interface Credentials {
   readonly accessKey: string;
   readonly secretKey: string;
   readonly region: string;
+  /** Of temporary credentials. */
+  readonly sessionToken?: string;
 }
 
 export interface RequestLine {
