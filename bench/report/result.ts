@@ -65,6 +65,8 @@ export interface LineServer {
   readonly server: string;
   /** Why there are no figures: the first wrong answer, in one line. */
   readonly failure?: string;
+  /** Of ramp lines: the last step that brought this server 10 % more operations per second; more clients than these only wait. */
+  readonly knee?: true;
   /** Turn n of one server ran right before or after turn n of the others: ratios are taken turn by turn. */
   readonly turns: readonly Turn[];
   /** By operation (`put`, `get`, `stat`, `delete`, `list`, ...), over all turns. */
@@ -111,8 +113,10 @@ export interface OperationRecord {
 }
 
 export interface Sample {
-  /** Seconds since the run began. */
+  /** Seconds since the run began, at the end of what the sample covers. */
   readonly at: number;
+  /** What it covers; absent: one second. The last of a turn covers what is left. */
+  readonly seconds?: number;
   readonly operations: number;
   readonly bytes: number;
   readonly errors: number;

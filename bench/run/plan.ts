@@ -39,7 +39,10 @@ export interface BenchPlan {
   /** Delete what was made, and the bucket if the harness made it. */
   readonly cleanUp: boolean;
   readonly bucket: string;
+  /** Of the client; lines with up to 4 requests at once use one. */
   readonly threads: number;
+  /** The command line that gave this plan, without secrets: for the result. */
+  readonly command?: readonly string[];
 }
 
 export type ServerPlan = EndpointPlan | ServePlan;
