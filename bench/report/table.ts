@@ -1,0 +1,97 @@
+/** The result for a terminal. */
+import { alignedRows, bytes, type Column, duration, mebibytes, number, percent, ratioWithSpread } from './format.ts';
+import type { BenchResult } from './result.ts';
+import { clientShareLimit, type Figures, type LineSummary, type ServerSummary, summarizeLines } from './summary.ts';
+
+interface Field {
+  readonly head: string;
+  /** Undefined where there is none; a column without any is left out. */
+  readonly text: (figures: Figures, summary: ServerSummary) => string | undefined;
+}
+
+const fields: readonly Field[] = [
+  { head: 'op/s', text: (figures) => number(figures.opsPerSecond) },
+  { head: 'MiB/s', text: (figures) => positive(figures.mibPerSecond) },
+  { head: 'keys/s', text: (figures) => positive(figures.keysPerSecond) },
+  { head: 'p50 ms', text: (figures) => number(figures.latency.p50) },
+  { head: 'p90', text: (figures) => number(figures.latency.p90) },
+  { head: 'p99', text: (figures) => number(figures.latency.p99) },
+  { head: 'p99.9', text: (figures) => number(figures.latency.p999) },
+  { head: 'errors', text: (figures) => positive(figures.errors) },
+  { head: 'CPU us/op', text: (figures) => figures.cost && number(figures.cost.cpuMicros) },
+  { head: 'RSS MiB', text: (figures) => figures.cost && mebibytes(figures.cost.residentBytes) },
+  { head: 'written/op', text: (figures) => figures.cost && bytes(figures.cost.writtenBytes) },
+  { head: 'per byte', text: (figures) => figures.cost?.writeAmplification?.toFixed(2) },
+  { head: 'flushes/op', text: (figures) => figures.cost && number(figures.cost.flushes) },
+  { head: 'client CPU', text: (figures) => percent(figures.clientShare) },
+  { head: 'ratio (least–greatest)', text: (_, { ratio }) => ratio && ratioWithSpread(ratio) },
+];
+
+function positive(value: number): string | undefined {
+  return value > 0 ? number(value) : undefined;
+}
+
+/** Of the whole run, ending in a line feed. */
+export function renderTable(result: BenchResult): string {
+  const lines = summarizeLines(result);
+  const cells = lines.flatMap((line) => line.servers.map((server) => rowOf(line, server)));
+  const used = fields.map((_, index) => cells.some((row) => row.fields[index] !== undefined));
+  const columns: Column[] = [
+    { head: 'line', align: 'left' },
+    { head: 'server', align: 'left' },
+    ...fields.filter((_, index) => used[index]).map(({ head }): Column => ({ head, align: 'right' })),
+  ];
+  const rows = cells.map((row) => [row.line, row.server, ...row.fields.filter((_, index) => used[index]).map((text) => text ?? '')]);
+  const parts = [headOf(result), alignedRows(columns, rows), ...notesOf(result, lines)];
+  return `${parts.join('\n\n')}\n`;
+}
+
+function rowOf(line: LineSummary, server: ServerSummary): { line: string; server: string; fields: (string | undefined)[] } {
+  const { figures } = server;
+  return {
+    line: server === line.servers[0] ? line.line.name : '',
+    server: `${server.server}${figures?.clientLimited ? ' *' : ''}${server.failure === undefined ? '' : ' failed'}`,
+    fields: fields.map(({ text }) => figures && text(figures, server)),
+  };
+}
+
+function headOf({ machine, startedAt, version, servers }: BenchResult): string {
+  const memory = `${Math.round(machine.memoryBytes / 1024 ** 3)} GiB`;
+  return [
+    `liteio bench ${version}, ${startedAt}`,
+    `${machine.cpu}, ${machine.cores} cores, ${memory}, ${machine.system}, Node ${machine.node}, load average ${number(machine.loadAverage)}`,
+    ...servers.map(({ name, banner, endpoint, process }) => {
+      const own =
+        process &&
+        `; up in ${number(process.startSeconds)} s, RSS ${mebibytes(process.idleResidentBytes)} MiB idle, ${mebibytes(process.peakResidentBytes)} at most`;
+      return `${name}: ${banner === '' ? endpoint : `${banner}, ${endpoint}`}${own ?? ''}`;
+    }),
+  ].join('\n');
+}
+
+/** What the figures don't say by themselves, in words. */
+function notesOf(result: BenchResult, lines: readonly LineSummary[]): string[] {
+  const [first, ...others] = result.servers.map((server) => server.name);
+  const seconds = lines
+    .flatMap((line) => line.servers.map((server) => server.figures?.seconds ?? 0))
+    .reduce((sum, value) => sum + value, 0);
+  const failures = lines.flatMap((line) =>
+    line.servers.flatMap(({ server, failure }) => (failure === undefined ? [] : [`${line.line.name}, ${server} failed: ${failure}`])),
+  );
+  const limited = lines.flatMap((line) => line.servers.flatMap((server) => (server.figures?.clientLimited ? [limitOf(line, server)] : [])));
+  const ratio =
+    others.length > 0 &&
+    `ratio: ${first} over that server in ${lines.some((line) => line.rate === 'keys/s') ? 'op/s, for lists in keys/s' : 'op/s'}; median of the turns (least–greatest)`;
+  return [
+    [...(ratio ? [ratio] : []), `${duration(seconds)} of load measured`].join('\n'),
+    ...(failures.length > 0 ? [failures.join('\n')] : []),
+    ...(limited.length > 0 ? [`* the client was the limit here, so the server may be faster than it says:\n${limited.join('\n')}`] : []),
+  ];
+}
+
+function limitOf({ line }: LineSummary, { server, figures }: ServerSummary): string {
+  const share = figures!.clientShare;
+  const why =
+    share >= clientShareLimit ? `${percent(share)} of all cores` : `its busiest thread at ${percent(figures!.busiestClientThread)}`;
+  return `  ${line.name}, ${server}: the client used ${why}`;
+}
