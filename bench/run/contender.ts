@@ -1,0 +1,194 @@
+/** A server that the harness starts on an empty directory, measures and stops. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { S3Client, type S3Target } from '../client/s3-client.ts';
+import type { ServePlan } from './plan.ts';
+import { ProcessTree, type TreeCost } from './process-tree.ts';
+
+/** Some come up as a cluster of several processes. */
+const startSecondsMax = 120;
+const askEveryMilliseconds = 25;
+const answerMillisecondsMax = 5000;
+/** After its first answer, before its memory is called idle. */
+const settleMilliseconds = 500;
+const stopMillisecondsMax = 20_000;
+/** Of what it prints, the end is kept. */
+const outputCharactersMax = 64 * 1024;
+const lastWordsCharactersMax = 2000;
+const bannerCharactersMax = 200;
+const removalsMax = 5;
+
+export class Contender {
+  readonly plan: ServePlan;
+  readonly target: S3Target;
+  readonly #directory: string;
+  readonly #child: ChildProcess;
+  readonly #tree: ProcessTree;
+  readonly #gone: Promise<void>;
+  readonly #lastResort: () => void;
+  #output = '';
+  #ending = '';
+  startSeconds = 0;
+  idleResidentBytes = 0;
+  banner = '';
+
+  /** @throws Error with the server's last words when it ends, or does not answer in time; the signal's reason */
+  static async start(plan: ServePlan, signal: AbortSignal): Promise<Contender> {
+    signal.throwIfAborted();
+    const ports = await freePorts(plan);
+    const directory = mkdtempSync(join(tmpdir(), 'liteio-bench-'));
+    const contender = new Contender(plan, directory, ports);
+    try {
+      await contender.#answers(signal);
+      return contender;
+    } catch (error) {
+      await contender.stop();
+      throw error;
+    }
+  }
+
+  private constructor(plan: ServePlan, directory: string, ports: ReadonlyMap<string, number>) {
+    this.plan = plan;
+    this.#directory = directory;
+    const fill = (text: string): string =>
+      text.replace(placeholder, (_, name: string) => (name === 'dir' ? directory : String(ports.get(name))));
+    const [program = '', ...args] = plan.command.map(fill);
+    const more = Object.entries(plan.environment ?? {}).map(([name, value]) => [name, fill(value)] as const);
+    // A session of its own: everything in it is the server's, and an interrupt on the terminal does not reach it before the harness stops it.
+    this.#child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+      env: { ...process.env, ...Object.fromEntries(more) },
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.#output = (this.#output + text).slice(-outputCharactersMax);
+      });
+    }
+    this.#gone = this.#watch();
+    this.#tree = new ProcessTree(this.#child.pid ?? -1);
+    this.target = { ...plan.credentials, endpoint: `http://127.0.0.1:${ports.get('port')}` };
+    this.#lastResort = () => {
+      this.#killAll();
+      rmSync(directory, { recursive: true, force: true });
+    };
+    process.once('exit', this.#lastResort);
+  }
+
+  /** How it ended, with the end of what it printed; undefined while it lives. */
+  get lastWords(): string | undefined {
+    if (this.#ending === '') return undefined;
+    const said = this.#output.trim().slice(-lastWordsCharactersMax);
+    return `${this.#ending}${said === '' ? ' and said nothing' : `; it said: ${said}`}`;
+  }
+
+  /** Undefined where there is no /proc. */
+  cost(): TreeCost | undefined {
+    return this.#tree.cost();
+  }
+
+  peakBytes(): number {
+    return this.#tree.peakBytes();
+  }
+
+  /** Resolves after at most 20 s; then nothing of it runs and its directory is gone. */
+  async stop(): Promise<void> {
+    if (this.#ending === '') this.#child.kill('SIGTERM');
+    const tooLong = setTimeout(() => this.#killAll(), stopMillisecondsMax);
+    await this.#gone;
+    clearTimeout(tooLong);
+    this.#killAll();
+    this.#tree.close();
+    process.off('exit', this.#lastResort);
+    rmSync(this.#directory, { recursive: true, force: true, maxRetries: removalsMax });
+  }
+
+  async #watch(): Promise<void> {
+    try {
+      const [code, signal] = await once(this.#child, 'exit');
+      this.#ending = signal === null ? `ended with exit code ${code}` : `ended by ${signal}`;
+    } catch (error) {
+      this.#ending = `could not be started: ${(error as Error).message}`;
+    }
+  }
+
+  async #answers(signal: AbortSignal): Promise<void> {
+    const begun = performance.now();
+    for (;;) {
+      signal.throwIfAborted();
+      if (this.lastWords !== undefined) throw new Error(`${this.plan.name} ${this.lastWords}`);
+      const server = await ask(this.target);
+      if (server !== undefined) {
+        this.startSeconds = (performance.now() - begun) / 1000;
+        await sleep(settleMilliseconds);
+        this.idleResidentBytes = this.cost()?.residentBytes ?? 0;
+        this.banner = server || this.#firstWords();
+        return;
+      }
+      if (performance.now() - begun > startSecondsMax * 1000) {
+        throw new Error(
+          `${this.plan.name} did not answer within ${startSecondsMax} s: ${this.#output.trim().slice(-lastWordsCharactersMax)}`,
+        );
+      }
+      await sleep(askEveryMilliseconds);
+    }
+  }
+
+  /** The first line that is for people. */
+  #firstWords(): string {
+    const lines = this.#output.split('\n').map((line) => line.trim());
+    return (lines.find((line) => line !== '' && !line.startsWith('{')) ?? '').slice(0, bannerCharactersMax);
+  }
+
+  #killAll(): void {
+    const { pid } = this.#child;
+    if (pid === undefined) return;
+    const targets = [-pid, ...this.#tree.stragglers()];
+    for (const target of targets) {
+      try {
+        process.kill(target, 'SIGKILL');
+      } catch {
+        // It is gone already.
+      }
+    }
+  }
+}
+
+/** `{1...6}` and the like are the server's own. */
+const placeholder = /\{(dir|port\d*)\}/g;
+
+async function freePorts(plan: ServePlan): Promise<Map<string, number>> {
+  const texts = [...plan.command, ...Object.values(plan.environment ?? {})];
+  const names = new Set(texts.flatMap((text) => [...text.matchAll(placeholder)].map((match) => match[1] ?? '')));
+  names.delete('dir');
+  if (!names.has('port')) throw new Error(`${plan.name}: the command must say {port} where the server is to listen`);
+  const ports = new Map<string, number>();
+  // All are held until all are known, so that no two are the same.
+  const held = [...names].map((name) => ({ name, server: createServer().listen(0, '127.0.0.1') }));
+  for (const { name, server } of held) {
+    if (!server.listening) await once(server, 'listening');
+    ports.set(name, (server.address() as { port: number }).port);
+  }
+  await Promise.all(held.map(({ server }) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+/** Its `Server` header once it answers an S3 request (an open port is not enough: clusters say 503 until they are one), else undefined. */
+async function ask(target: S3Target): Promise<string | undefined> {
+  const client = new S3Client(target, 1);
+  const tooLong = setTimeout(() => client.close(), answerMillisecondsMax);
+  try {
+    const answer = await client.call({ method: 'GET', bucket: '' });
+    return answer.status < 500 ? (answer.headers.server ?? '') : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    clearTimeout(tooLong);
+    client.close();
+  }
+}
