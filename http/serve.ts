@@ -220,7 +220,7 @@ async function openJournal(config: ServerConfig, drives: Drives, { headOf, log, 
     const disks = first.slice(0, 2 * drives.layout.parityShards + 1).map((drive) => drive.disk);
     const report = ({ disk, what, reason }: MirrorReport): void =>
       log(what === 'detached' ? 'warn' : 'info', `journal mirror ${what}`, { drive: disk, reason });
-    const journal = await openEmbeddedJournal({ disks, headOf, report });
+    const journal = await openEmbeddedJournal({ disks, headOf, report, timer: systemClock });
     return { journal, mirrors: journal, description: `embedded, on ${disks.length} drive${disks.length === 1 ? '' : 's'}` };
   }
   // NATS is loaded where it is used.

@@ -12,7 +12,7 @@ import {
 import { AppendQueue, extended, type LogEnd, type PendingAppend, placeGroup, queueRecordsMax } from './group-commit.ts';
 import { examine, writeEpoch } from './log.ts';
 import type { Mirror, PlacedGroup } from './mirror.ts';
-import { type MirrorReport, MirrorSet, type MirrorStatus } from './mirror-set.ts';
+import { type MirrorReport, MirrorSet, type MirrorStatus, type Timer } from './mirror-set.ts';
 import { readRecords } from './reader.ts';
 import { type Recovered, recover, tooFew } from './recovery.ts';
 import { RepairCancelled, repair } from './repair.ts';
@@ -24,6 +24,8 @@ export interface EmbeddedJournalOptions {
   readonly headOf: HeadOf;
   /** A segment that would grow beyond this many bytes is followed by a new one. */
   readonly segmentBytes?: number;
+  /** Lets the mirrors beyond a majority write a little later than the others, several groups at once. */
+  readonly timer?: Timer;
   /** Told, for the log of the process, what became of the mirrors. */
   readonly report?: (event: MirrorReport) => void;
 }
@@ -98,8 +100,8 @@ class MirroredJournal implements EmbeddedJournal {
   constructor(options: EmbeddedJournalOptions) {
     this.#options = options;
     this.#segmentBytes = options.segmentBytes ?? segmentBytesDefault;
-    const { disks, report } = options;
-    this.#mirrors = new MirrorSet({ disks, report: (event) => report?.(event), changed: () => this.#check() });
+    const { disks, report, timer } = options;
+    this.#mirrors = new MirrorSet({ disks, timer, report: (event) => report?.(event), changed: () => this.#check() });
     this.#fence = new Fence(options.headOf);
     this.#queue = new AppendQueue(this.#fence);
   }
@@ -139,6 +141,7 @@ class MirroredJournal implements EmbeddedJournal {
     while (this.#phase === 'serving' && (this.#inFlight || this.#queue.length > 0)) {
       await new Promise<void>((resolve) => this.#whenQuiet.push(resolve));
     }
+    if (this.#phase === 'serving') await this.#mirrors.flushed();
     this.#phase = 'closed';
     this.#giveUp('the journal is closed');
     await this.#settling?.catch(() => undefined);
@@ -283,11 +286,13 @@ class MirroredJournal implements EmbeddedJournal {
     const { group } = this.#inFlight ?? {};
     if (group && attached.filter(({ durableIndex }) => durableIndex >= group.index).length >= majority) this.#commit();
     else if (attached.length < majority) this.#giveUp('the journal lost its majority of mirrors');
+    else if (group) this.#mirrors.hasten();
   }
 
   #commit(): void {
     const { group, pending, settled } = this.#inFlight as InFlight;
     this.#inFlight = undefined;
+    this.#mirrors.settled(group.index);
     this.#log = { ...this.#log, index: group.index, settled: group.index, extents: extended(this.#log.extents, group) };
     this.#lastSequence = group.lastSequence;
     for (const { resolve, appended } of pending) resolve(appended);

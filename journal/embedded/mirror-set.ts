@@ -18,20 +18,31 @@ export interface MirrorStatus {
   readonly backlogBytes: number;
 }
 
+export interface Timer {
+  /** Runs `task` once after `milliseconds`; the returned function cancels it. */
+  after(milliseconds: number, task: () => void): () => void;
+}
+
 export interface MirrorSetOptions {
   readonly disks: readonly Disk[];
   readonly report: (event: MirrorReport) => void;
   /** A mirror wrote a group, or failed to. */
   readonly changed: () => void;
+  /** Without one every mirror writes every group at once. */
+  readonly timer: Timer | undefined;
 }
 
-/** The configured mirrors and how many of them decide. */
+/** A mirror that is not waited for is at most this far behind, unless it is slow. Also how long a prompt one that hangs holds up a group. */
+const trailMilliseconds = 50;
+
+/** The configured mirrors, how many of them decide, and which of them are waited for. */
 export class MirrorSet {
   readonly majority: number;
   /** Damaged places put right since the journal was opened. */
   mendedPlaces = 0;
   readonly #options: MirrorSetOptions;
   readonly #mirrors: Map<string, Mirror>;
+  #cancelFlush: (() => void) | undefined;
 
   constructor(options: MirrorSetOptions) {
     this.#options = options;
@@ -60,6 +71,40 @@ export class MirrorSet {
     return mirror;
   }
 
+  /**
+   * A majority holds the group: it is waited for from now on. The others gather what comes and write it a little later, for a synced write
+   * costs much the same whatever its size.
+   */
+  settled(index: number): void {
+    if (this.#options.timer === undefined) return;
+    for (const mirror of this.attached) mirror.trailing = mirror.durableIndex < index;
+  }
+
+  /** Called while a group is under way: sees to it that a majority can settle it. */
+  hasten(): void {
+    const { attached } = this;
+    if (attached.filter(({ trailing }) => !trailing).length < this.majority) this.#flush(attached);
+    else
+      this.#cancelFlush ??= this.#options.timer?.after(trailMilliseconds, () => {
+        this.#cancelFlush = undefined;
+        for (const mirror of this.attached) mirror.flush();
+      });
+  }
+
+  /** Resolves when every attached mirror that moves has all groups. */
+  async flushed(): Promise<void> {
+    this.#cancelFlush?.();
+    this.#flush(this.attached);
+    await Promise.all(this.attached.map((mirror) => mirror.during(mirror.written()).catch(() => undefined)));
+  }
+
+  #flush(mirrors: readonly Mirror[]): void {
+    for (const mirror of mirrors) {
+      mirror.trailing = false;
+      mirror.flush();
+    }
+  }
+
   status(): MirrorStatus[] {
     return this.all.map(({ disk, state, reason, backlogBytes }) => ({ disk: disk.name, state, reason, backlogBytes }));
   }
@@ -70,7 +115,7 @@ export class MirrorSet {
 
   /** The copies that are pieces of this epoch's log: settled groups read from any of them, `first` preferred, damage mended on the way. */
   copies(epoch: () => number, first?: Disk): Copies {
-    const rank = (mirror: Mirror): number => (mirror.disk === first ? 2 : mirror.state === 'attached' ? 1 : 0);
+    const rank = (mirror: Mirror): number => (mirror.disk === first ? 3 : mirror.state !== 'attached' ? 0 : mirror.trailing ? 1 : 2);
     const disks = (): Disk[] => {
       const usable = this.all.filter(({ state, epoch: joined }) => joined === epoch() && (state === 'attached' || state === 'detached'));
       return usable.sort((left, right) => rank(right) - rank(left)).map(({ disk }) => disk);

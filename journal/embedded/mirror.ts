@@ -15,6 +15,9 @@ export interface PlacedGroup {
   readonly lastSequence: number;
 }
 
+/** A trailing mirror writes as soon as this much has gathered. */
+const trailBytesMax = 1024 * 1024;
+
 /** attached: takes every group and counts. joining: groups wait until it was repaired. detached: failed or behind. lost: its drive is gone. */
 export type MirrorState = 'attached' | 'joining' | 'detached' | 'lost';
 
@@ -33,12 +36,16 @@ export class Mirror {
   durableIndex = 0;
   /** The epoch in which it was last attached: its copy is a piece of that epoch's log. */
   epoch = 0;
+  /** Others are waited for: its groups gather until `flush`, so that several share one write and one sync. */
+  trailing = false;
   /** A repair in the background. */
   job: Promise<void> = Promise.resolve();
 
   readonly #events: MirrorEvents;
   #backlog: PlacedGroup[] = [];
   #backlogBytes = 0;
+  /** A trailing mirror writes groups up to this index. */
+  #flushTo = 0;
   #running: Promise<void> | undefined;
   #current: { readonly segment: number; readonly file: DiskFile } | undefined;
   readonly #gone: Promise<never>;
@@ -69,7 +76,18 @@ export class Mirror {
     }
     this.#backlog.push(group);
     this.#backlogBytes += group.bytes;
-    if (this.state === 'attached') this.#start();
+    if (!this.trailing || this.#backlogBytes >= trailBytesMax) this.flush();
+  }
+
+  /** Writes what has gathered. */
+  flush(): void {
+    this.#flushTo = this.#backlog.at(-1)?.index ?? 0;
+    this.#start();
+  }
+
+  /** Resolves when nothing is being written. */
+  async written(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
   }
 
   /** From here on groups wait for the repair to end; `groups` are those it will not bring. */
@@ -84,7 +102,8 @@ export class Mirror {
     this.reason = '';
     this.epoch = epoch;
     this.durableIndex = index;
-    if (this.#backlog.length > 0) this.#start();
+    this.trailing = false;
+    this.flush();
   }
 
   detach(reason: string): void {
@@ -114,15 +133,21 @@ export class Mirror {
     this.#backlogBytes = 0;
   }
 
+  get #due(): boolean {
+    const [next] = this.#backlog;
+    return this.state === 'attached' && next !== undefined && (!this.trailing || next.index <= this.#flushTo);
+  }
+
   #start(): void {
-    this.#running ??= this.#drain().finally(() => {
+    if (this.#running !== undefined || !this.#due) return;
+    this.#running = this.#drain().finally(() => {
       this.#running = undefined;
-      if (this.state === 'attached' && this.#backlog.length > 0) this.#start();
+      this.#start();
     });
   }
 
   async #drain(): Promise<void> {
-    while (this.state === 'attached' && this.#backlog.length > 0) {
+    while (this.#due) {
       const batch = this.#take();
       try {
         await this.#write(batch);

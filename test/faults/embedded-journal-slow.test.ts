@@ -6,12 +6,14 @@ import { type TestContext, test } from 'node:test';
 import type { Disk } from '../../journal/disk.ts';
 import { type EmbeddedJournal, openEmbeddedJournal } from '../../journal/embedded/embedded-journal.ts';
 import { mirrorBacklogBytesMax } from '../../journal/embedded/mirror.ts';
+import type { Timer } from '../../journal/embedded/mirror-set.ts';
 import { emptyStream, type StreamHead } from '../../journal/journal.ts';
 import { nodeDisk } from '../../journal/node-disk.ts';
 import { temporaryDirectory, treeDigest } from '../support/files.ts';
 
 interface Valve {
   readonly disk: Disk;
+  readonly writes: number;
   shut(): void;
   open(): void;
 }
@@ -20,6 +22,7 @@ interface Valve {
 function valved(root: string): Valve {
   let gate: Promise<void> = Promise.resolve();
   let release = (): void => undefined;
+  let writes = 0;
   const real = nodeDisk(root);
   const disk: Disk = {
     ...real,
@@ -29,6 +32,7 @@ function valved(root: string): Valve {
         read: (target, position) => file.read(target, position),
         write: async (chunks, position) => {
           await gate;
+          writes++;
           await file.write(chunks, position);
         },
         sync: () => file.sync(),
@@ -40,6 +44,9 @@ function valved(root: string): Valve {
   };
   return {
     disk,
+    get writes() {
+      return writes;
+    },
     shut: () => {
       gate = new Promise((resolve) => (release = resolve));
     },
@@ -132,4 +139,60 @@ test('a drive that hung comes back under the same name', async (context) => {
   valve.open();
   await whole(journal);
   assert.deepEqual(logsOf(roots[2] as string), logsOf(roots[0] as string));
+});
+
+const timer: Timer = {
+  after(milliseconds, task) {
+    const timeout = setTimeout(task, milliseconds);
+    return () => clearTimeout(timeout);
+  },
+};
+
+/** Five mirrors of which two trail, each behind a valve. */
+async function trailing(
+  context: TestContext,
+): Promise<{ journal: EmbeddedJournal; valves: Valve[]; roots: string[]; append(): Promise<void> }> {
+  const directory = temporaryDirectory('trailing-mirrors');
+  const roots = [0, 1, 2, 3, 4].map((index) => join(directory.path, `drive${index}`));
+  for (const root of roots) mkdirSync(root);
+  const valves = roots.map(valved);
+  const journal = await openEmbeddedJournal({ disks: valves.map(({ disk }) => disk), headOf: () => emptyStream, timer });
+  context.after(async () => {
+    for (const valve of valves) valve.open();
+    await journal.close();
+    directory.remove();
+  });
+  let expected: StreamHead = emptyStream;
+  const append = async (): Promise<void> => {
+    expected = (await journal.append({ stream: 'bucket/a', expected, time: 1, payload: Buffer.alloc(500, 1) })).head;
+  };
+  return { journal, valves, roots, append };
+}
+
+test('mirrors beyond the majority write several groups at once, and have them all soon after the last and at the close', async (context) => {
+  const { journal, valves, roots, append } = await trailing(context);
+  const count = (): number => valves.reduce((sum, { writes }) => sum + writes, 0);
+  const before = count();
+  for (let group = 0; group < 200; group++) await append();
+  assert.ok(count() - before < 200 * 4, `${count() - before} writes for 200 groups: three mirrors are waited for, two trail`);
+  await whole(journal);
+  for (const root of roots) assert.deepEqual(logsOf(root), logsOf(roots[0] as string), 'soon after the last group');
+  await append();
+  await journal.close();
+  for (const root of roots) assert.deepEqual(logsOf(root), logsOf(roots[0] as string), 'at the close');
+});
+
+test('a mirror that is waited for and hangs is waited for no more', async (context) => {
+  const { journal, valves, append } = await trailing(context);
+  for (const hung of valves) {
+    await append();
+    hung.shut();
+    const begun = performance.now();
+    for (let group = 0; group < 40; group++) await append();
+    const took = performance.now() - begun;
+    // Forty times the trailing mirrors' delay would be two seconds.
+    assert.ok(took < 1500, `40 groups took ${took.toFixed(0)} ms with ${hung.disk.name} hanging`);
+    hung.open();
+    await whole(journal);
+  }
 });
