@@ -1,102 +1,188 @@
-/** One keep-alive HTTP/1.1 connection to a server under load: a raw socket and a small parser, so that the client costs little. */
-import { connect, type Socket } from 'node:net';
+/** One connection to a server under load: a raw socket, its own read buffer and a small parser, so that the client costs little. */
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { type Answer, AnswerReader, type Sink } from './answer.ts';
 
-export interface Answer {
-  readonly status: number;
-  /** Lower-case names; of duplicates the last. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** Empty when a sink took the bytes. */
-  readonly body: Buffer;
+export type { Answer };
+
+export interface Route {
+  readonly host: string;
+  readonly port: number;
+  /** `insecure`: a certificate that can't be verified is accepted. */
+  readonly tls?: { readonly insecure: boolean };
 }
 
 export interface Send {
-  readonly method: string;
-  /** Path and query as they go on the wire. */
-  readonly target: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
-  /** Gets the bytes of a 2xx answer instead of collecting them. A promise pauses the socket until it resolves. */
-  readonly sink?: (bytes: Buffer) => void | Promise<void>;
+  /** Request line, header lines and the empty line, each with its CRLF. */
+  readonly head: string;
+  /** Of a HEAD: the answer has no body whatever its headers say. */
+  readonly bodiless?: boolean;
+  /** The connection is of no use behind the answer. */
+  readonly last?: boolean;
+  readonly body?: Uint8Array | Pieces;
+  readonly sink?: Sink;
 }
 
-const endOfHead = Buffer.from('\r\n\r\n');
+export type Pieces = AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>;
+
+/** A server that says nothing for so long has failed the request. */
+const silenceMillisecondsMax = 120_000;
+/** A connection that did nothing for so long may be closed by the server just now: the next request takes a new one. */
+const idleMillisecondsMax = 2_000;
+const readBytes = 65_536;
+/** Requests up to this go out in one piece. */
+const pieceBytes = 12_288;
+/** Pieces of a body are gathered up to this before they are written. */
+const gatherBytes = 524_288;
+
+interface Waiting {
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: Error) => void;
+}
 
 /** Requests go one after the other. A broken connection rejects the request under way; the next one connects anew. */
 export class Connection {
-  readonly #host: string;
-  readonly #port: number;
+  readonly #route: Route;
+  readonly #reader = new AnswerReader();
+  #read: Buffer | undefined;
+  #piece: Buffer | undefined;
   #socket: Socket | undefined;
-  #pending: Pending | undefined;
+  #waiting: Waiting | undefined;
+  #last = false;
+  #idleSince = 0;
 
-  constructor(host: string, port: number) {
-    this.#host = host;
-    this.#port = port;
+  constructor(route: Route) {
+    this.#route = route;
   }
 
-  async send(request: Send): Promise<Answer> {
-    const socket = (this.#socket ??= this.#open());
-    const answer = new Promise<Answer>((resolve, reject) => {
-      this.#pending = new Pending(request, resolve, reject);
+  send(request: Send): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      if (this.#socket !== undefined && Date.now() - this.#idleSince > idleMillisecondsMax) this.close();
+      const socket = (this.#socket ??= this.#open());
+      this.#waiting = { resolve, reject };
+      this.#last = request.last === true;
+      this.#reader.begin(request.bodiless === true, request.sink);
+      const { body } = request;
+      if (body === undefined || body instanceof Uint8Array) this.#write(socket, request.head, body);
+      else this.#pump(socket, request.head, body).catch((error: Error) => socket.destroy(error));
     });
-    answer.catch(() => undefined);
-    const head = Object.entries(request.headers).map(([name, value]) => `${name}: ${value}\r\n`);
-    const lines = `${request.method} ${request.target} HTTP/1.1\r\n${head.join('')}\r\n`;
-    if (request.body instanceof Uint8Array) {
-      socket.cork();
-      socket.write(lines);
-      socket.write(request.body);
-      socket.uncork();
-    } else {
-      socket.write(lines);
-      if (request.body !== undefined) await this.#pump(socket, request.body);
-    }
-    return answer;
   }
 
   close(): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
     this.#socket?.destroy();
     this.#socket = undefined;
+    waiting?.reject(new Error('the client closed the connection'));
   }
 
-  async #pump(socket: Socket, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
-    for await (const chunk of chunks) {
-      if (this.#pending === undefined) return this.close(); // answered early: the rest of the body has no reader
-      if (socket.destroyed) return;
-      if (!socket.write(chunk)) await drained(socket);
+  #write(socket: Socket, head: string, body: Uint8Array | undefined): void {
+    const bodyBytes = body?.length ?? 0;
+    // Of what was sent before nothing may be waiting in the same memory.
+    if (head.length * 3 + bodyBytes <= pieceBytes && socket.writableLength === 0) {
+      const piece = (this.#piece ??= Buffer.allocUnsafeSlow(pieceBytes));
+      const headBytes = piece.write(head);
+      if (body !== undefined) piece.set(body, headBytes);
+      socket.write(piece.subarray(0, headBytes + bodyBytes));
+      return;
     }
+    socket.cork();
+    socket.write(head);
+    if (body !== undefined) socket.write(body);
+    socket.uncork();
+  }
+
+  async #pump(socket: Socket, head: string, pieces: Pieces): Promise<void> {
+    socket.cork();
+    socket.write(head);
+    if (!(Symbol.iterator in pieces)) {
+      socket.uncork();
+      for await (const piece of pieces) {
+        if (!this.#wanted(socket)) return;
+        if (!socket.write(piece)) await drained(socket);
+      }
+      return;
+    }
+    for (const piece of pieces) {
+      if (!this.#wanted(socket)) return;
+      socket.write(piece);
+      if (socket.writableLength < gatherBytes) continue;
+      socket.uncork();
+      await drained(socket);
+      socket.cork();
+    }
+    socket.uncork();
+  }
+
+  /** More of a body has a reader. */
+  #wanted(socket: Socket): boolean {
+    if (this.#waiting === undefined) this.close(); // answered early
+    return !socket.destroyed;
   }
 
   #open(): Socket {
-    const socket = connect({ host: this.#host, port: this.#port, noDelay: true });
-    socket.on('data', (bytes) => this.#received(socket, bytes as Buffer));
+    const { host, port, tls } = this.#route;
+    const received = (bytes: Buffer): boolean => this.#received(socket, bytes);
+    this.#read ??= Buffer.allocUnsafeSlow(readBytes);
+    const read = this.#read;
+    const onread = { buffer: read, callback: (bytes: number): boolean => received(bytes === read.length ? read : read.subarray(0, bytes)) };
+    const socket: Socket =
+      tls === undefined
+        ? connect({ host, port, noDelay: true, onread })
+        : connectTls({ host, port, rejectUnauthorized: !tls.insecure, ...(isIP(host) === 0 ? { servername: host } : {}) });
+    if (tls !== undefined) socket.setNoDelay(true).on('data', received);
     socket.on('error', (error) => this.#broken(socket, error));
     socket.on('close', () => this.#broken(socket, new Error('connection closed before the answer was whole')));
+    socket.setTimeout(silenceMillisecondsMax, () => socket.destroy(new Error(`silent for ${silenceMillisecondsMax / 1000} s`)));
+    this.#idleSince = Number.POSITIVE_INFINITY;
     return socket;
   }
 
-  #received(socket: Socket, bytes: Buffer): void {
-    const pending = this.#pending;
-    if (pending === undefined) return;
-    const waiting = pending.take(bytes);
-    if (waiting !== undefined) {
+  /** False pauses the socket. */
+  #received(socket: Socket, bytes: Buffer): boolean {
+    if (this.#socket !== socket) return true;
+    if (this.#waiting === undefined) {
+      this.close(); // nobody asked
+      return true;
+    }
+    try {
+      const held = this.#reader.take(bytes);
+      if (held === undefined) {
+        this.#settle();
+        return true;
+      }
       socket.pause();
-      waiting.then(
-        () => socket.resume(),
+      held.then(
+        () => {
+          socket.resume();
+          this.#settle();
+        },
         (error: Error) => socket.destroy(error),
       );
+      return false;
+    } catch (error) {
+      socket.destroy(error as Error);
+      return true;
     }
-    if (!pending.done) return;
-    this.#pending = undefined;
-    if (pending.closes) this.close();
-    pending.finish();
+  }
+
+  #settle(): void {
+    const waiting = this.#waiting;
+    if (!this.#reader.whole || waiting === undefined) return;
+    this.#waiting = undefined;
+    if (this.#reader.closes || this.#last) this.close();
+    else this.#idleSince = Date.now();
+    waiting.resolve(this.#reader.answer());
   }
 
   #broken(socket: Socket, error: Error): void {
-    if (this.#socket === socket) this.#socket = undefined;
-    else if (this.#socket !== undefined) return;
-    const pending = this.#pending;
-    this.#pending = undefined;
-    pending?.reject(error);
+    if (this.#socket !== socket) return;
+    this.#socket = undefined;
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting === undefined) return;
+    if (this.#reader.end()) waiting.resolve(this.#reader.answer());
+    else waiting.reject(error);
   }
 }
 
@@ -110,111 +196,4 @@ function drained(socket: Socket): Promise<void> {
     socket.on('drain', go);
     socket.on('close', go);
   });
-}
-
-/** The answer being read. */
-class Pending {
-  readonly #request: Send;
-  readonly #resolve: (answer: Answer) => void;
-  readonly reject: (error: Error) => void;
-  #head: Buffer | undefined;
-  #status = 0;
-  #headers: Record<string, string> = {};
-  #left = 0;
-  #chunked: ChunkedReader | undefined;
-  #body: Buffer[] = [];
-  #whole = false;
-
-  constructor(request: Send, resolve: (answer: Answer) => void, reject: (error: Error) => void) {
-    this.#request = request;
-    this.#resolve = resolve;
-    this.reject = reject;
-  }
-
-  get done(): boolean {
-    return this.#whole;
-  }
-
-  get closes(): boolean {
-    return this.#headers.connection?.toLowerCase() === 'close';
-  }
-
-  finish(): void {
-    const body = this.#body.length === 1 ? this.#body[0] : Buffer.concat(this.#body);
-    this.#resolve({ status: this.#status, headers: this.#headers, body: body ?? Buffer.alloc(0) });
-  }
-
-  take(bytes: Buffer): Promise<void> | undefined {
-    if (this.#status !== 0) return this.#bodyBytes(bytes);
-    const head = this.#head === undefined ? bytes : Buffer.concat([this.#head, bytes]);
-    const end = head.indexOf(endOfHead);
-    if (end < 0) {
-      this.#head = head;
-      return undefined;
-    }
-    this.#parseHead(head.toString('utf8', 0, end));
-    const rest = head.subarray(end + 4);
-    this.#head = undefined;
-    if (this.#status < 200) {
-      this.#status = 0;
-      return rest.length > 0 ? this.take(rest) : undefined;
-    }
-    return this.#bodyBytes(rest);
-  }
-
-  #parseHead(text: string): void {
-    const [first, ...lines] = text.split('\r\n');
-    this.#status = Number(first?.split(' ')[1]);
-    this.#headers = {};
-    for (const line of lines) {
-      const colon = line.indexOf(':');
-      this.#headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
-    }
-    const empty = this.#request.method === 'HEAD' || this.#status === 204 || this.#status === 304;
-    if (!empty && this.#headers['transfer-encoding'] === 'chunked') this.#chunked = new ChunkedReader();
-    else this.#left = empty ? 0 : Number(this.#headers['content-length'] ?? 0);
-  }
-
-  #bodyBytes(bytes: Buffer): Promise<void> | undefined {
-    const taken = this.#chunked === undefined ? bytes.subarray(0, this.#left) : this.#chunked.take(bytes);
-    if (this.#chunked === undefined) this.#left -= taken.length;
-    this.#whole = this.#chunked?.ended ?? this.#left === 0;
-    if (taken.length === 0) return undefined;
-    if (this.#request.sink !== undefined && this.#status < 300) return this.#request.sink(taken) ?? undefined;
-    this.#body.push(taken);
-    return undefined;
-  }
-}
-
-/** HTTP chunked transfer decoding of an answer; trailers are passed over. */
-class ChunkedReader {
-  ended = false;
-  #held: Buffer = Buffer.alloc(0);
-  #left = 0;
-
-  take(bytes: Buffer): Buffer {
-    let rest = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
-    const out: Buffer[] = [];
-    while (rest.length > 0 && !this.ended) {
-      if (this.#left > 2) {
-        const data = rest.subarray(0, this.#left - 2);
-        out.push(data);
-        this.#left -= data.length;
-        rest = rest.subarray(data.length);
-      } else if (this.#left > 0) {
-        const skipped = Math.min(this.#left, rest.length);
-        this.#left -= skipped;
-        rest = rest.subarray(skipped);
-      } else {
-        const line = rest.indexOf('\r\n');
-        if (line < 0) break;
-        const size = Number.parseInt(rest.toString('latin1', 0, line), 16);
-        rest = rest.subarray(line + 2);
-        if (size === 0) this.ended = true;
-        else this.#left = size + 2;
-      }
-    }
-    this.#held = rest;
-    return out.length === 1 ? (out[0] as Buffer) : Buffer.concat(out);
-  }
 }

@@ -1,8 +1,9 @@
 /**
- * AWS Signature Version 4 for the load generator, as cheap as it gets: one cached signing key, one hash and one HMAC a request.
+ * AWS Signature Version 4 for the load generator, as cheap as it gets: one hash and one HMAC a request; what only changes with
+ * the second or the day is kept.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
  */
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
 
 export interface Credentials {
   readonly accessKey: string;
@@ -19,11 +20,34 @@ export interface RequestLine {
   /** Encoded and sorted, without `?`. */
   readonly query: string;
   /** Lower-case names; `host` is added. */
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string>> | undefined;
+  /** Hash of the body, or mode, for x-amz-content-sha256. */
+  readonly payload: string;
 }
+
+/** A signature, and what those of chunks go on from. */
+export interface Signed {
+  /** The header lines to send, each with its CRLF: those that were given, those that were signed, `authorization`. */
+  readonly lines: string;
+  readonly signature: string;
+  readonly stamp: string;
+  readonly scope: string;
+  readonly signingKey: Buffer;
+}
+
+/** What all signatures of one second share. */
+interface Moment {
+  readonly second: number;
+  readonly stamp: string;
+  readonly scope: string;
+  readonly signingKey: Buffer;
+}
+
+const needsNoEncoding = /^[\w\-.~/]*$/;
 
 /** Encodes a key as a URI path the way S3 canonicalises it: all but unreserved characters and `/`. */
 export function encodePath(path: string): string {
+  if (needsNoEncoding.test(path)) return path;
   return encodeURIComponent(path)
     .replaceAll('%2F', '/')
     .replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
@@ -38,38 +62,60 @@ export function encodeQuery(parameters: Readonly<Record<string, string>>): strin
     .join('&');
 }
 
+function holdsAny(headers: Readonly<Record<string, string>>): boolean {
+  for (const _ in headers) return true;
+  return false;
+}
+
+/** Signs for one host. */
 export class Signer {
   readonly #credentials: Credentials;
-  #day = '';
-  #key: Buffer = Buffer.alloc(0);
+  readonly #host: string;
+  #moment: Moment = { second: 0, stamp: '', scope: '', signingKey: Buffer.alloc(0) };
 
-  constructor(credentials: Credentials) {
+  constructor(credentials: Credentials, host: string) {
     this.#credentials = credentials;
+    this.#host = host;
   }
 
-  /** Header lines to send, `Authorization` included. `payload` is the hash or mode for x-amz-content-sha256. */
-  sign(request: RequestLine, host: string, payload: string): Record<string, string> {
-    const stamp = new Date().toISOString().replace(/[-:]|\.\d{3}/g, '');
-    const day = stamp.slice(0, 8);
-    const headers: Record<string, string> = { ...request.headers, host, 'x-amz-content-sha256': payload, 'x-amz-date': stamp };
-    const names = Object.keys(headers).sort();
-    const lines = names.map((name) => `${name}:${headers[name] ?? ''}\n`).join('');
-    const signed = names.join(';');
-    const canonical = `${request.method}\n${request.path}\n${request.query}\n${lines}\n${signed}\n${payload}`;
-    const scope = `${day}/${this.#credentials.region}/s3/aws4_request`;
-    const text = `AWS4-HMAC-SHA256\n${stamp}\n${scope}\n${createHash('sha256').update(canonical).digest('hex')}`;
-    const signature = createHmac('sha256', this.#keyOf(day)).update(text).digest('hex');
-    headers.authorization = `AWS4-HMAC-SHA256 Credential=${this.#credentials.accessKey}/${scope}, SignedHeaders=${signed}, Signature=${signature}`;
-    return headers;
-  }
-
-  #keyOf(day: string): Buffer {
-    if (day !== this.#day) {
-      const steps = [day, this.#credentials.region, 's3', 'aws4_request'];
-      const first: Buffer = Buffer.from(`AWS4${this.#credentials.secretKey}`);
-      this.#key = steps.reduce((key, step) => createHmac('sha256', key).update(step).digest(), first);
-      this.#day = day;
+  sign(request: RequestLine): Signed {
+    const { stamp, scope, signingKey } = this.#now();
+    const { accessKey, sessionToken } = this.#credentials;
+    const { payload } = request;
+    const extra = sessionToken === undefined ? request.headers : { ...request.headers, 'x-amz-security-token': sessionToken };
+    let names = 'host;x-amz-content-sha256;x-amz-date';
+    let canonical = `host:${this.#host}\nx-amz-content-sha256:${payload}\nx-amz-date:${stamp}\n`;
+    let lines = `host: ${this.#host}\r\nx-amz-content-sha256: ${payload}\r\nx-amz-date: ${stamp}\r\n`;
+    if (extra !== undefined && holdsAny(extra)) {
+      const headers: Record<string, string> = { ...extra, host: this.#host, 'x-amz-content-sha256': payload, 'x-amz-date': stamp };
+      const sorted = Object.keys(headers).sort();
+      names = sorted.join(';');
+      canonical = '';
+      lines = '';
+      for (const name of sorted) {
+        canonical += `${name}:${headers[name]}\n`;
+        lines += `${name}: ${headers[name]}\r\n`;
+      }
     }
-    return this.#key;
+    const asked = `${request.method}\n${request.path}\n${request.query}\n${canonical}\n${names}\n${payload}`;
+    const text = `AWS4-HMAC-SHA256\n${stamp}\n${scope}\n${hash('sha256', asked, 'hex')}`;
+    const signature = createHmac('sha256', signingKey).update(text).digest('hex');
+    lines += `authorization: AWS4-HMAC-SHA256 Credential=${accessKey}/${scope}, SignedHeaders=${names}, Signature=${signature}\r\n`;
+    return { lines, signature, stamp, scope, signingKey };
+  }
+
+  #now(): Moment {
+    const now = Date.now();
+    const second = Math.floor(now / 1000);
+    if (second === this.#moment.second) return this.#moment;
+    const stamp = `${new Date(now).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
+    const scope = `${stamp.slice(0, 8)}/${this.#credentials.region}/s3/aws4_request`;
+    const signingKey = scope === this.#moment.scope ? this.#moment.signingKey : this.#keyOf(scope);
+    return (this.#moment = { second, stamp, scope, signingKey });
+  }
+
+  #keyOf(scope: string): Buffer {
+    const first: Buffer = Buffer.from(`AWS4${this.#credentials.secretKey}`);
+    return scope.split('/').reduce((key, step) => createHmac('sha256', key).update(step).digest(), first);
   }
 }

@@ -38,8 +38,9 @@ export function openSignatureMicros(): MicroSet {
 
 function wire(method: string, path: string, query: string): Wire {
   const sent = { 'content-type': 'application/octet-stream', 'user-agent': 'bench' };
-  const signed = new Signer(credentials).sign({ method, path, query, headers: sent }, host, 'UNSIGNED-PAYLOAD');
-  return { method, path, query, headers: Object.entries({ ...signed, 'content-length': '4096' }) };
+  const { lines } = new Signer(credentials, host).sign({ method, path, query, headers: sent, payload: 'UNSIGNED-PAYLOAD' });
+  const headers = `${lines}content-length: 4096`.split('\r\n').map((line) => line.split(': ', 2) as [string, string]);
+  return { method, path, query, headers };
 }
 
 /** The steps of a request up to its signature, as the server takes them. */

@@ -46,11 +46,21 @@ export async function provoke(server: RunningServer, wrong: Provocation): Promis
   });
 }
 
+export interface RawRequest {
+  readonly method: string;
+  /** Path and query as they go on the wire. */
+  readonly target: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+}
+
 /** One request as it is, on a connection of its own. */
-export async function sendRaw(host: string, port: number, send: Parameters<Connection['send']>[0]): Promise<Answer> {
-  const connection = new Connection(host, port);
+export async function sendRaw(host: string, port: number, { method, target, headers, body }: RawRequest): Promise<Answer> {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const head = `${method} ${target} HTTP/1.1\r\n${lines.join('')}\r\n`;
+  const connection = new Connection({ host, port });
   try {
-    return await connection.send(send);
+    return await connection.send({ head, bodiless: method === 'HEAD', ...(body === undefined ? {} : { body }) });
   } finally {
     connection.close();
   }
