@@ -1,5 +1,7 @@
 /** What the views say of repeated measurements: medians, spreads, ratios and intervals. Pure; the same numbers in give the same numbers out. */
 
+import { SeededRandom } from '../workload/seeded-random.ts';
+
 /** Resamples of one bootstrap: the ends of a 95 % interval then move by about one per cent of its width. */
 const resamples = 2000;
 const bootstrapSeed = 20_240_229;
@@ -57,15 +59,15 @@ export function turnRatios(first: readonly number[], other: readonly number[]): 
 export function ratioInterval(before: readonly number[], after: readonly number[]): Interval | undefined {
   const least = Math.min(before.length, after.length);
   if (least < 3) return undefined;
-  const random = seededRandom(bootstrapSeed);
+  const random = new SeededRandom(bootstrapSeed);
   const ratios = Array.from({ length: resamples }, () => median(resample(after, random)) / median(resample(before, random)));
   ratios.sort((a, b) => a - b);
   const level = expandedLevel(least);
   return { low: quantile(ratios, level), high: quantile(ratios, 1 - level) };
 }
 
-function resample(values: readonly number[], random: () => number): number[] {
-  return Array.from(values, () => values[Math.floor(random() * values.length)]!);
+function resample(values: readonly number[], random: SeededRandom): number[] {
+  return Array.from(values, () => values[random.below(values.length)]!);
 }
 
 /** The share to cut off at either end so that `n` values give 95 %: normal(-sqrt(n / (n - 1)) * t(0.975, n - 1)). */
@@ -118,15 +120,4 @@ export function theilSen(points: readonly (readonly [x: number, y: number])[]): 
   const half = (1.959964 * Math.sqrt((n * (n - 1) * (2 * n + 5)) / 18)) / 2;
   const at = (rank: number): number => slopes[Math.max(0, Math.min(slopes.length - 1, Math.round(rank)))] ?? 0;
   return { slope: quantile(slopes, 0.5), low: at(slopes.length / 2 - half), high: at(slopes.length / 2 + half) };
-}
-
-/** mulberry32: repeatable numbers in [0, 1). */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
 }

@@ -1,35 +1,8 @@
 /** The result for a terminal. */
-import { alignedRows, bytes, type Column, duration, mebibytes, number, percent, ratioWithSpread } from './format.ts';
+import { fields, fieldText } from './fields.ts';
+import { alignedRows, type Column, duration, mebibytes, number, percent } from './format.ts';
 import type { BenchResult } from './result.ts';
-import { clientShareLimit, type Figures, type LineSummary, type ServerSummary, summarizeLines } from './summary.ts';
-
-interface Field {
-  readonly head: string;
-  /** Undefined where there is none; a column without any is left out. */
-  readonly text: (figures: Figures, summary: ServerSummary) => string | undefined;
-}
-
-const fields: readonly Field[] = [
-  { head: 'op/s', text: (figures) => number(figures.opsPerSecond) },
-  { head: 'MiB/s', text: (figures) => positive(figures.mibPerSecond) },
-  { head: 'keys/s', text: (figures) => positive(figures.keysPerSecond) },
-  { head: 'p50 ms', text: (figures) => number(figures.latency.p50) },
-  { head: 'p90', text: (figures) => number(figures.latency.p90) },
-  { head: 'p99', text: (figures) => number(figures.latency.p99) },
-  { head: 'p99.9', text: (figures) => number(figures.latency.p999) },
-  { head: 'errors', text: (figures) => positive(figures.errors) },
-  { head: 'CPU us/op', text: (figures) => figures.cost && number(figures.cost.cpuMicros) },
-  { head: 'RSS MiB', text: (figures) => figures.cost && mebibytes(figures.cost.residentBytes) },
-  { head: 'written/op', text: (figures) => figures.cost && bytes(figures.cost.writtenBytes) },
-  { head: 'per byte', text: (figures) => figures.cost?.writeAmplification?.toFixed(2) },
-  { head: 'flushes/op', text: (figures) => figures.cost && number(figures.cost.flushes) },
-  { head: 'client CPU', text: (figures) => percent(figures.clientShare) },
-  { head: 'ratio (least–greatest)', text: (_, { ratio }) => ratio && ratioWithSpread(ratio) },
-];
-
-function positive(value: number): string | undefined {
-  return value > 0 ? number(value) : undefined;
-}
+import { clientShareLimit, type LineSummary, type ServerSummary, summarizeLines } from './summary.ts';
 
 /** Of the whole run, ending in a line feed. */
 export function renderTable(result: BenchResult): string {
@@ -51,7 +24,7 @@ function rowOf(line: LineSummary, server: ServerSummary): { line: string; server
   return {
     line: server === line.servers[0] ? line.line.name : '',
     server: `${server.server}${figures?.clientLimited ? ' *' : ''}${server.failure === undefined ? '' : ' failed'}`,
-    fields: fields.map(({ text }) => figures && text(figures, server)),
+    fields: fields.map((field) => fieldText(field, server)),
   };
 }
 
