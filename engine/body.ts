@@ -3,6 +3,8 @@
  * contract serves a request's body (socket -> engine) and an object's (drives -> socket).
  */
 export interface Body {
+  /** All of it, where it is in memory already and nothing was read yet: who takes it need not read. */
+  readonly whole?: Uint8Array;
   /** The next bytes, or null at the end. A chunk is valid until the next call of read or cancel. Throws Fault or BodyRejected. */
   read(): Promise<Uint8Array | null>;
   /** No more will be read: frees what is held. Safe to call at any time and more than once. */

@@ -1,7 +1,7 @@
 /** The life of a request on one page: admit, read the target, route, authenticate, check what headers tell, run, answer. */
 import type { Clock, Randomness } from '../engine/clock.ts';
 import type { Engine } from '../engine/engine.ts';
-import { isRejection, type Rejection, reject } from '../engine/rejection.ts';
+import { isRejection, type Rejection, type RejectionCode, reject } from '../engine/rejection.ts';
 import { Authenticator } from './auth/authenticator.ts';
 import type { Credentials } from './auth/credentials.ts';
 import { isPresigned } from './auth/presigned-url.ts';
@@ -47,8 +47,11 @@ interface RequestTrace {
   readonly method: string;
   readonly path: string;
   readonly sourceAddress: string;
-  operation?: OperationName;
-  accessKey?: string;
+  operation: OperationName | undefined;
+  accessKey: string | undefined;
+  status: number | undefined;
+  code: RejectionCode | undefined;
+  milliseconds: number | undefined;
 }
 
 export function createHandler(parts: HandlerParts): ExchangeHandler {
@@ -59,21 +62,27 @@ export function createHandler(parts: HandlerParts): ExchangeHandler {
 
   return async function handle(exchange) {
     const started = clock.now();
-    const { method, path, sourceAddress } = exchange;
-    const trace: RequestTrace = { requestId: ids.next(), method, path, sourceAddress };
+    const trace = traceOf(exchange, ids.next());
     underWay++;
     try {
       const outcome =
         underWay > requestsMax
           ? reject('SlowDown')
           : await outcomeOf(parts, authenticator, exchange, trace).catch((error) => explain(parts.log, trace, error));
-      const status = await answer(exchange, outcome, trace.requestId, ids.hostId);
-      const code = isRejection(outcome) ? outcome.rejected : undefined;
-      parts.log.debug({ ...trace, status, code, milliseconds: clock.now() - started }, 'request');
+      const sent = answer(exchange, outcome, trace, ids.hostId);
+      if (sent !== undefined) await sent;
+      trace.milliseconds = clock.now() - started;
+      parts.log.debug(trace, 'request');
     } finally {
       underWay--;
     }
   };
+}
+
+/** Every field has its place from the beginning, so that all traces have one shape. */
+function traceOf({ method, path, sourceAddress }: Exchange, requestId: string): RequestTrace {
+  const unknown = { operation: undefined, accessKey: undefined, status: undefined, code: undefined, milliseconds: undefined };
+  return { requestId, method, path, sourceAddress, ...unknown };
 }
 
 async function outcomeOf(
@@ -106,15 +115,19 @@ async function outcomeOf(
   const request = new AuthenticatedRequest({ exchange, target, query, headers, operation, authenticated, caller, region });
   const length = declaredLength(request.bodySource());
   if (isRejection(length)) return length;
-  const refused = unservedHeader(headers) ?? (await strangersBucket(request, engine, operation));
+  const refused = unservedHeader(headers) ?? (isGuarded(request, operation) ? await strangersBucket(request, engine) : undefined);
   return refused ?? parts.operations[operation].run(request, engine);
 }
 
+const ownerHeader = 'x-amz-expected-bucket-owner';
+
 /** A bucket that is to be made has no owner yet. */
-async function strangersBucket(request: AuthenticatedRequest, engine: Engine, operation: OperationName): Promise<Rejection | undefined> {
-  const { bucket } = request;
-  if (bucket === '' || operation === 'CreateBucket') return undefined;
-  return refuseOtherOwner(request, engine, { header: 'x-amz-expected-bucket-owner', bucket });
+function isGuarded({ bucket, headers }: AuthenticatedRequest, operation: OperationName): boolean {
+  return bucket !== '' && operation !== 'CreateBucket' && headers.has(ownerHeader);
+}
+
+function strangersBucket(request: AuthenticatedRequest, engine: Engine): Promise<Rejection | undefined> {
+  return refuseOtherOwner(request, engine, { header: ownerHeader, bucket: request.bucket });
 }
 
 /** Something was thrown: the log gets all of it, the client a code. */
@@ -125,25 +138,32 @@ function explain(log: RequestLog, trace: RequestTrace, error: unknown): Rejectio
   return rejection;
 }
 
-/** Sends the outcome and says with which status. */
-async function answer(exchange: Exchange, outcome: S3Answer | Rejection, requestId: string, hostId: string): Promise<number> {
-  const idHeaders = [
+/** Sends the outcome; resolves when a body that is read meanwhile is out. */
+function answer(exchange: Exchange, outcome: S3Answer | Rejection, trace: RequestTrace, hostId: string): Promise<void> | undefined {
+  const { requestId, method, path } = trace;
+  const sent: [string, string][] = [
     ['x-amz-request-id', requestId],
     ['x-amz-id-2', hostId],
-  ] as const;
+  ];
   if (isRejection(outcome)) {
-    const { method, path } = exchange;
     const { status, headers, body } = errorAnswer(outcome, { method, resource: path, requestId, hostId });
-    exchange.send(status, [...idHeaders, ...headers], body);
-    return status;
+    trace.code = outcome.rejected;
+    trace.status = status;
+    exchange.send(status, [...sent, ...headers], body);
+    return undefined;
   }
   const { status, headers, xml, content, contentLength } = outcome;
-  if (content) {
-    await exchange.stream(status, [...idHeaders, ...headers], content.length, content.body);
-  } else if (xml !== undefined) {
-    exchange.send(status, [...idHeaders, ...headers, ['Content-Type', 'application/xml']], xmlDeclaration + xml);
+  trace.status = status;
+  for (const [name, value] of headers) sent.push([name, value]);
+  if (xml !== undefined) {
+    sent.push(['Content-Type', 'application/xml']);
+    exchange.send(status, sent, xmlDeclaration + xml);
+  } else if (content === undefined) {
+    exchange.send(status, sent, undefined, contentLength);
+  } else if (content.body.whole !== undefined) {
+    exchange.send(status, sent, content.body.whole);
   } else {
-    exchange.send(status, [...idHeaders, ...headers], undefined, contentLength);
+    return exchange.stream(status, sent, content.length, content.body);
   }
-  return status;
+  return undefined;
 }

@@ -68,6 +68,7 @@ export async function openBytes(door: Door, bytes: Bytes, offset: number, length
 export function bodyOf(bytes: Uint8Array): Body {
   let left: Uint8Array | null = bytes.length > 0 ? bytes : null;
   return {
+    whole: bytes,
     async read() {
       const chunk = left;
       left = null;

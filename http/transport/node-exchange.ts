@@ -61,8 +61,12 @@ export class NodeExchange implements Exchange {
     this.#around = around;
     this.#inbound = framing.contentLength === 0 ? emptyBody : this.#receive();
     this.body = this.#inbound;
-    response.once('close', () => this.#departure.leave());
-    response.on('error', () => this.#departure.leave());
+    response.on('error', ignore);
+  }
+
+  /** From the listener: the answer is out, or the connection gone. */
+  closed(): void {
+    this.#departure.leave();
   }
 
   /** The headers as they came: Node decodes them as latin-1, S3 means UTF-8. */
@@ -90,7 +94,8 @@ export class NodeExchange implements Exchange {
     const length = isBodyless(status) ? undefined : (contentLength ?? bytes?.byteLength ?? 0);
     const lingers = this.#writeHead(status, headers, length);
     const silent = length === undefined || this.method === 'HEAD' || bytes === undefined;
-    this.#end(silent ? undefined : bytes, lingers);
+    if (lingers) void this.#linger(silent ? undefined : bytes);
+    else this.#end(silent ? undefined : bytes);
   }
 
   async stream(status: number, headers: ResponseHeaders, contentLength: number, body: Body): Promise<void> {
@@ -107,7 +112,7 @@ export class NodeExchange implements Exchange {
         lingers = this.#writeHead(status, headers, contentLength);
       },
       write: async (chunk, isLast) => {
-        await (isLast ? this.#departure.until(this.#end(chunk, lingers)) : this.#write(chunk));
+        await this.#departure.until(!isLast ? this.#write(chunk) : lingers ? this.#linger(chunk) : this.#ended(chunk));
       },
       cut: (trouble) => {
         if (this.#departure.gone) return;
@@ -180,26 +185,32 @@ export class NodeExchange implements Exchange {
     return lingers;
   }
 
-  /** Once the answer is out, Node sets the time that a connection may lie idle. */
-  async #end(bytes: Uint8Array | undefined, lingers: boolean): Promise<void> {
-    if (lingers) {
-      // The answer goes out whole, its end is kept back: Node closes with it, and closing on unread bytes resets the connection.
-      if (bytes?.byteLength) this.#response.write(bytes);
-      else this.#response.flushHeaders();
-      await this.#inbound.discard();
-      this.#response.end();
-      return;
-    }
-    this.#inbound.cancel();
-    this.#request.socket.setTimeout(stallMilliseconds);
-    await new Promise<void>((resolve) => (bytes === undefined ? this.#response.end(resolve) : this.#response.end(bytes, resolve)));
+  /** The answer goes out whole, its end is kept back: Node closes with it, and closing on unread bytes resets the connection. */
+  async #linger(bytes: Uint8Array | undefined): Promise<void> {
+    if (bytes?.byteLength) this.#response.write(bytes);
+    else this.#response.flushHeaders();
+    await this.#inbound.discard();
+    this.#response.end();
   }
 
-  /** Resolves when the bytes are with the operating system, or the client has gone. */
+  /** Once the answer is out, Node sets the time that a connection may lie idle. */
+  #end(bytes: Uint8Array | undefined, done?: () => void): void {
+    this.#inbound.cancel();
+    if (bytes === undefined) this.#response.end(done);
+    else this.#response.end(bytes, done);
+    // Most answers are with the operating system at once, and nobody waits for their reader.
+    if (!this.#response.writableFinished) this.#request.socket.setTimeout(stallMilliseconds);
+  }
+
+  #ended(chunk: Uint8Array): Promise<void> {
+    return new Promise((resolve) => this.#end(chunk, resolve));
+  }
+
+  /** Resolves when the bytes are with the operating system. */
   async #write(chunk: Uint8Array): Promise<void> {
     const { socket } = this.#request;
     socket.setTimeout(stallMilliseconds);
-    await this.#departure.until(new Promise<void>((resolve) => this.#response.write(chunk, () => resolve())));
+    await new Promise<void>((resolve) => this.#response.write(chunk, () => resolve()));
     socket.setTimeout(0);
   }
 }
@@ -218,5 +229,8 @@ function fromLatin1(value: string): string {
 function toLatin1(value: string): string {
   return NON_ASCII.test(value) ? Buffer.from(value, 'utf8').toString('latin1') : value;
 }
+
+/** What breaks an answer also closes it, and that is told. */
+const ignore = (): void => undefined;
 
 const NON_ASCII = /[^\x00-\x7f]/;

@@ -115,11 +115,12 @@ class NodeListener implements Listener, NodeSurroundings {
       return;
     }
     this.#underWay += 1;
-    response.once('close', () => {
+    const exchange = new NodeExchange({ request, response, headers, framing, awaitsContinue }, this);
+    response.on('close', () => {
       this.#underWay -= 1;
       if (this.#underWay === 0) this.#emptied?.();
+      exchange.closed();
     });
-    const exchange = new NodeExchange({ request, response, headers, framing, awaitsContinue }, this);
     this.#exchanges.set(socket, exchange);
     this.#handler(exchange).then(
       () => {
