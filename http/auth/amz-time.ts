@@ -1,7 +1,9 @@
+import { remembering } from '../remembering.ts';
+
 const basic = /^\d{8}T\d{6}Z$/;
 
 /** Milliseconds since the epoch of an ISO 8601 basic time (`20130524T000000Z`); undefined when it isn't one. */
-export function parseAmzTime(text: string): number | undefined {
+export const parseAmzTime = remembering(256, (text: string): number | undefined => {
   if (!basic.test(text)) return undefined;
   const month = Number(text.slice(4, 6)) - 1;
   const day = Number(text.slice(6, 8));
@@ -13,7 +15,7 @@ export function parseAmzTime(text: string): number | undefined {
   const calendar = new Date(time);
   const exists = calendar.getUTCMonth() === month && calendar.getUTCDate() === day && hour < 24 && minute < 60 && second < 60;
   return exists ? time : undefined;
-}
+});
 
 /** `20130524T000000Z` */
 export function formatAmzTime(time: number): string {

@@ -1,12 +1,13 @@
 import { hash } from 'node:crypto';
 import type { Rejection } from '../../engine/rejection.ts';
+import type { HmacKey } from './hmac-key.ts';
 import { verifySignature } from './signature.ts';
 
 const emptyHash = hash('sha256', '', 'hex');
 
 /** What the signatures of an aws-chunked body start from: the request's own. */
 export interface ChunkSigning {
-  readonly signingKey: Buffer;
+  readonly signingKey: HmacKey;
   readonly accessKey: string;
   readonly amzTime: string;
   readonly scope: string;

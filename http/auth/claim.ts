@@ -1,4 +1,5 @@
 import type { Rejection } from '../../engine/rejection.ts';
+import { remembering } from '../remembering.ts';
 import type { Query } from '../request/query.ts';
 import type { CredentialScope } from './credential-scope.ts';
 
@@ -33,9 +34,9 @@ export interface Claim {
 const headerNames = /^[a-z0-9!#$%&'*+.^_`|~-]+(;[a-z0-9!#$%&'*+.^_`|~-]+)*$/;
 
 /** The names of a SignedHeaders value; undefined when it isn't one. */
-export function parseSignedHeaders(value: string): string[] | undefined {
-  return headerNames.test(value) ? value.split(';') : undefined;
-}
+export const parseSignedHeaders = remembering(256, (value: string): readonly string[] | undefined =>
+  headerNames.test(value) ? value.split(';') : undefined,
+);
 
 /** How far a client's clock may be off, either way. */
 export const clockSkewMillisecondsMax = 15 * 60 * 1000;

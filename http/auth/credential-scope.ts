@@ -1,3 +1,5 @@
+import { remembering } from '../remembering.ts';
+
 /** The Credential of a signature: `<access key>/<YYYYMMDD>/<region>/s3/aws4_request`. */
 export interface CredentialScope {
   readonly accessKey: string;
@@ -18,9 +20,7 @@ const fallbackRegion = 'us-east-1';
 const day = /^\d{8}$/;
 
 export function parseCredentialScope(credential: string, ownRegion: string): CredentialScope | ScopeProblem {
-  const pieces = credential.split('/');
-  const [date, region, service, terminator] = pieces.slice(-4) as [string, string, string, string];
-  const accessKey = pieces.slice(0, -4).join('/');
+  const { accessKey, date, region, service, terminator, scope } = piecesOf(credential);
   if (accessKey === '' || !day.test(date)) {
     return { problem: 'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".' };
   }
@@ -29,5 +29,12 @@ export function parseCredentialScope(credential: string, ownRegion: string): Cre
   if (region !== ownRegion && region !== fallbackRegion) {
     return { problem: `the region '${region}' is wrong; expecting '${ownRegion}'`, region: ownRegion };
   }
-  return { accessKey, date, region, scope: `${date}/${region}/s3/aws4_request` };
+  return { accessKey, date, region, scope };
 }
+
+/** An access key may hold slashes. */
+const piecesOf = remembering(256, (credential: string) => {
+  const pieces = credential.split('/');
+  const [date, region, service, terminator] = pieces.slice(-4) as [string, string, string, string];
+  return { accessKey: pieces.slice(0, -4).join('/'), date, region, service, terminator, scope: pieces.slice(-4).join('/') };
+});

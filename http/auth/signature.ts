@@ -1,12 +1,12 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type Rejection, type RejectionFacts, reject } from '../../engine/rejection.ts';
-import { hmac } from './signing-keys.ts';
+import type { HmacKey } from './hmac-key.ts';
 
 const wellFormed = /^[0-9a-f]{64}$/;
 
 /** A signature to be proved, and what to tell the client when it is wrong. */
 export interface Proof {
-  readonly signingKey: Buffer;
+  readonly signingKey: HmacKey;
   readonly accessKey: string;
   readonly stringToSign: string;
   readonly signature: string;
@@ -19,8 +19,8 @@ export interface Proof {
 export function verifySignature(proof: Proof, moreFacts: () => RejectionFacts = () => ({})): Rejection | undefined {
   const { signingKey, stringToSign, signature, accessKey } = proof;
   if (!wellFormed.test(signature)) return reject('InvalidSignature', { AWSAccessKeyId: accessKey, SignatureProvided: signature });
-  const expected = hmac(signingKey, stringToSign);
-  if (timingSafeEqual(expected, Buffer.from(signature, 'hex'))) return undefined;
+  const expected = signingKey.digest(stringToSign);
+  if (timingSafeEqual(Buffer.from(expected, 'latin1'), Buffer.from(signature, 'latin1'))) return undefined;
   return signatureDoesNotMatch(proof, moreFacts());
 }
 

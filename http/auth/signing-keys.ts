@@ -1,9 +1,9 @@
-import { createHmac } from 'node:crypto';
 import type { CredentialScope } from './credential-scope.ts';
+import { HmacKey, hmac } from './hmac-key.ts';
 
 interface CachedKey {
   readonly secretKey: string;
-  readonly signingKey: Buffer;
+  readonly signingKey: HmacKey;
 }
 
 /**
@@ -18,7 +18,7 @@ export class SigningKeys {
     this.#placesMax = placesMax;
   }
 
-  keyFor(credential: CredentialScope, secretKey: string): Buffer {
+  keyFor(credential: CredentialScope, secretKey: string): HmacKey {
     const place = `${credential.accessKey}/${credential.scope}`;
     const kept = this.#kept.get(place);
     if (kept && kept.secretKey === secretKey) return kept.signingKey;
@@ -30,10 +30,6 @@ export class SigningKeys {
   }
 }
 
-function deriveSigningKey(secretKey: string, { date, region }: CredentialScope): Buffer {
-  return hmac(hmac(hmac(hmac(`AWS4${secretKey}`, date), region), 's3'), 'aws4_request');
-}
-
-export function hmac(key: Buffer | string, text: string): Buffer {
-  return createHmac('sha256', key).update(text).digest();
+function deriveSigningKey(secretKey: string, { date, region }: CredentialScope): HmacKey {
+  return new HmacKey(hmac(hmac(hmac(hmac(`AWS4${secretKey}`, date), region), 's3'), 'aws4_request'));
 }

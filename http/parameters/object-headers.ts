@@ -1,6 +1,7 @@
 /** The headers that are stored with an object: read from a write, shown by a read. */
 import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
 import type { ObjectInfo, ObjectMetadata } from '../../engine/vocabulary.ts';
+import { remembering } from '../remembering.ts';
 import type { S3Request } from '../request/s3-request.ts';
 import type { ResponseHeaders } from '../transport/listener.ts';
 
@@ -90,8 +91,10 @@ export function quoted(etag: string): string {
 
 /** Seconds are the resolution of HTTP dates. */
 export function httpDate(milliseconds: number): string {
-  return new Date(milliseconds).toUTCString();
+  return secondText(Math.floor(milliseconds / 1000));
 }
+
+const secondText = remembering(1024, (second: number) => new Date(second * 1000).toUTCString());
 
 export function isoTime(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
@@ -109,9 +112,10 @@ export function objectHeaders(object: ObjectInfo, overrides: ReadonlyMap<string,
     ['ETag', quoted(object.etag)],
     ['Accept-Ranges', 'bytes'],
   ];
-  const stored = new Map([...Object.entries(object.metadata.headers), ...overrides]);
-  for (const [name, value] of stored) headers.push([shownNames[name] ?? name, value]);
-  for (const [name, value] of Object.entries(object.metadata.user)) headers.push([userPrefix + name, value]);
+  const stored = object.metadata.headers;
+  for (const name in stored) if (!overrides.has(name)) headers.push([shownNames[name] ?? name, stored[name]!]);
+  for (const [name, value] of overrides) headers.push([shownNames[name] ?? name, value]);
+  for (const name in object.metadata.user) headers.push([userPrefix + name, object.metadata.user[name]!]);
   if (object.versioning !== 'unversioned') headers.push(['x-amz-version-id', object.versionId]);
   if (object.tagCount > 0) headers.push(['x-amz-tagging-count', String(object.tagCount)]);
   return headers;

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { isRejection, type Rejection } from '../../engine/rejection.ts';
 import { type Authenticated, Authenticator } from '../../http/auth/authenticator.ts';
 import { type Credential, type Credentials, rootCredentials } from '../../http/auth/credentials.ts';
+import { HmacKey } from '../../http/auth/hmac-key.ts';
 import { SigningKeys } from '../../http/auth/signing-keys.ts';
 import { decodePercent } from '../../http/request/percent-encoding.ts';
 import { parseQuery } from '../../http/request/query.ts';
@@ -360,11 +363,23 @@ test('signing keys are kept per key, day and region, within a bound, and not pas
   const scope = (accessKey: string) => ({ accessKey, date: '20240229', region: 'r', scope: '20240229/r/s3/aws4_request' });
   const first = keys.keyFor(scope('a'), 'secret');
   assert.equal(keys.keyFor(scope('a'), 'secret'), first);
-  assert.notDeepEqual(keys.keyFor(scope('a'), 'changed'), first);
+  assert.notEqual(keys.keyFor(scope('a'), 'changed').digest('text'), first.digest('text'));
   const kept = keys.keyFor(scope('a'), 'secret');
   keys.keyFor(scope('b'), 'secret');
   keys.keyFor(scope('c'), 'secret');
   const again = keys.keyFor(scope('a'), 'secret');
   assert.notEqual(again, kept, 'the oldest place was given up');
-  assert.deepEqual(again, kept);
+  assert.equal(again.digest('text'), kept.digest('text'));
+});
+
+test('a signing key that is kept gives the digests of HMAC-SHA256', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 64 }), fc.string({ unit: 'grapheme', maxLength: 3000 }), (key, text) => {
+      const kept = new HmacKey(key);
+      const expected = createHmac('sha256', key).update(text).digest('hex');
+      assert.equal(kept.digest(text), expected);
+      assert.equal(kept.digest(text), expected, 'again');
+    }),
+  );
+  assert.throws(() => new HmacKey(new Uint8Array(65)));
 });

@@ -5,6 +5,7 @@ import type { Body } from '../../engine/body.ts';
 import { BodyRejected } from '../../engine/rejection.ts';
 import { ChunkSignatures } from '../../http/auth/chunk-signatures.ts';
 import { ChunkedBody, type ChunkedBodyOptions, chunkHeaderBytesMax, trailerBytesMax } from '../../http/auth/chunked-body.ts';
+import { HmacKey } from '../../http/auth/hmac-key.ts';
 import { SigningKeys } from '../../http/auth/signing-keys.ts';
 import { frameChunks, type Signed, signHeader } from '../support/sign.ts';
 
@@ -45,7 +46,7 @@ async function drain(body: Body): Promise<Buffer> {
 
 function signatures(signed: Signed = seed): ChunkSignatures {
   const { amzTime, scope, signingKey, signature } = signed;
-  return new ChunkSignatures({ signingKey, amzTime, scope, seed: signature, accessKey: signer.accessKey });
+  return new ChunkSignatures({ signingKey: new HmacKey(signingKey), amzTime, scope, seed: signature, accessKey: signer.accessKey });
 }
 
 const plain: ChunkedBodyOptions = { signatures: undefined, trailerNames: [], decodedLength: undefined };
