@@ -60,9 +60,11 @@ function verified(outcome: Authenticated | Rejection): Authenticated {
 function chunkMicros(signing: ChunkSigning): MicroSet['micros'] {
   const chunk = randomBytes(chunkBytes);
   const sha256 = hash('sha256', chunk, 'hex');
-  const { amzTime, scope, seed, signingKey } = signing;
+  const { amzTime, scope, seed } = signing;
   const text = `AWS4-HMAC-SHA256-PAYLOAD\n${amzTime}\n${scope}\n${seed}\n${hash('sha256', '', 'hex')}\n${sha256}`;
-  const signature = createHmac('sha256', signingKey).update(text).digest('hex');
+  const first: Buffer = Buffer.from(`AWS4${credentials.secretKey}`);
+  const key = scope.split('/').reduce((before, step) => createHmac('sha256', before).update(step).digest(), first);
+  const signature = createHmac('sha256', key).update(text).digest('hex');
   const verify = (digest: string): void => {
     const refused = new ChunkSignatures(signing).verifyChunk(digest, signature);
     if (refused !== undefined) throw new Error(`the chunk's signature is refused: ${refused.rejected}`);

@@ -20,12 +20,16 @@ const sets: readonly (() => MicroSet | Promise<MicroSet>)[] = [
 export interface MicroLimits {
   /** Measured time of each, in milliseconds; a quarter of it before, to warm up. */
   readonly milliseconds: number;
+  /** Of each, however long they take; 64 unless told. */
+  readonly samplesMin?: number;
   /** Only those whose group or name contains this. */
   readonly only?: string;
 }
 
 /** Calls of a quick function are timed together for this long: a reading of the clock costs some 50 ns. */
 const sampleMicroseconds = 20;
+
+const samplesMinDefault = 64;
 
 /** @throws the first error of a benchmark: what fails is not measured. */
 export async function runMicros(limits: MicroLimits, told: (figure: MicroFigure) => void = () => undefined): Promise<MicroFigure[]> {
@@ -35,7 +39,7 @@ export async function runMicros(limits: MicroLimits, told: (figure: MicroFigure)
     try {
       for (const micro of set.micros) {
         if (!`${micro.group} ${micro.name}`.includes(limits.only ?? '')) continue;
-        const figure = await measureMicro(micro, limits.milliseconds);
+        const figure = await measureMicro(micro, limits);
         figures.push(figure);
         told(figure);
       }
@@ -49,12 +53,13 @@ export async function runMicros(limits: MicroLimits, told: (figure: MicroFigure)
 /** Where results go, so that the compiler can't find them unused. */
 let sink: unknown;
 
-async function measureMicro(micro: Micro, milliseconds: number): Promise<MicroFigure> {
+async function measureMicro(micro: Micro, { milliseconds, samplesMin = samplesMinDefault }: MicroLimits): Promise<MicroFigure> {
   const first = micro.run();
   const waits = first instanceof Promise;
   await first;
   const calls = waits ? 1 : callsPerSample(micro);
-  const bench = new Bench({ time: milliseconds, warmupTime: milliseconds / 4, retainSamples: true, throws: true });
+  const warmUp = { warmupTime: milliseconds / 4, warmupIterations: samplesMin / 4 };
+  const bench = new Bench({ time: milliseconds, iterations: samplesMin, ...warmUp, retainSamples: true, throws: true });
   const several = (): void => {
     for (let call = 0; call < calls; call += 1) sink = micro.run();
   };
