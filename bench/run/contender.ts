@@ -19,7 +19,7 @@ const settleMilliseconds = 500;
 const stopMillisecondsMax = 20_000;
 /** Of what it prints, the end is kept. */
 const outputCharactersMax = 64 * 1024;
-const lastWordsCharactersMax = 2000;
+const lastWordsCharactersMax = 1000;
 const bannerCharactersMax = 200;
 const removalsMax = 5;
 
@@ -83,7 +83,7 @@ export class Contender {
   /** How it ended, with the end of what it printed; undefined while it lives. */
   get lastWords(): string | undefined {
     if (this.#ending === '') return undefined;
-    const said = this.#output.trim().slice(-lastWordsCharactersMax);
+    const said = this.#saidLast();
     return `${this.#ending}${said === '' ? ' and said nothing' : `; it said: ${said}`}`;
   }
 
@@ -131,12 +131,18 @@ export class Contender {
         return;
       }
       if (performance.now() - begun > startSecondsMax * 1000) {
-        throw new Error(
-          `${this.plan.name} did not answer within ${startSecondsMax} s: ${this.#output.trim().slice(-lastWordsCharactersMax)}`,
-        );
+        throw new Error(`${this.plan.name} did not answer within ${startSecondsMax} s; it said: ${this.#saidLast()}`);
       }
       await sleep(askEveryMilliseconds);
     }
+  }
+
+  /** In one line. */
+  #saidLast(): string {
+    return this.#output
+      .trim()
+      .slice(-lastWordsCharactersMax)
+      .replaceAll(/\s*\n\s*/g, ' | ');
   }
 
   /** The first line that is for people. */

@@ -15,8 +15,6 @@ const sampleMilliseconds = 1000;
 export interface Load {
   readonly workload: Workload;
   readonly ground: Ground;
-  readonly seconds: number;
-  readonly operations: number;
 }
 
 export class LaneSet {
@@ -60,7 +58,7 @@ export class LaneSet {
       last = now;
     };
     const each = setInterval(sample, sampleMilliseconds);
-    this.#requests.deadline = begun + load.seconds * 1000;
+    this.#requests.deadline = begun + load.ground.seconds * 1000;
     try {
       await this.#unlessSilent(Promise.all(Array.from({ length: load.ground.lanes }, (_, lane) => this.#lane(load, lane))));
       const seconds = (performance.now() - begun) / 1000;
@@ -71,9 +69,9 @@ export class LaneSet {
     }
   }
 
-  async #lane({ workload, ground, operations }: Load, lane: number): Promise<void> {
+  async #lane({ workload, ground }: Load, lane: number): Promise<void> {
     let brokenOff = 0;
-    while (!this.#stopped && performance.now() < this.#requests.deadline && this.#begun < operations) {
+    while (!this.#stopped && performance.now() < this.#requests.deadline && this.#begun < ground.steps) {
       this.#begun += 1;
       try {
         if (!(await workload.step(ground, lane))) return;

@@ -82,6 +82,9 @@ function groundOf(order: Prepare, requests: CheckedRequests): Ground {
     lanes: order.lanes,
     threads: plan.threads,
     seconds: order.seconds,
+    steps: order.operations,
+    checksum: plan.checksum,
+    laidOutPrefix: laidOutPrefix(prefix, order.size),
     laidOut: (number) => laidOutKey(order.size, number),
     own: (number) => `${ownPrefix(prefix, group)}${keyOf(plan.keyLayout, number)}`,
     fresh: () => next++,
@@ -103,7 +106,7 @@ async function prepare(order: Prepare): Promise<void> {
     await Promise.all(Array.from({ length: order.lanes }, () => requests.greet()));
   });
   requests.tally.take();
-  lanes.load({ workload, ground, seconds: order.seconds, operations: order.operations });
+  lanes.load({ workload, ground });
 }
 
 async function go(): Promise<void> {

@@ -5,6 +5,7 @@ import { type BenchResult, type LineResult, resultFormat } from '../report/resul
 import { parseSize } from '../workload/sizes.ts';
 import { BenchLine, type LinePlan, type RunGround } from './bench-line.ts';
 import { BenchServer } from './bench-server.ts';
+import { withKnees } from './knee.ts';
 import { LoadThreads } from './load-threads.ts';
 import { describeMachine, harnessVersion } from './machine.ts';
 import type { BenchPlan } from './plan.ts';
@@ -56,7 +57,7 @@ export async function runBench(plan: BenchPlan, listener: RunListener, signal: A
     seed: plan.seed,
     machine,
     servers: records,
-    lines: results,
+    lines: withKnees(results),
   };
 }
 

@@ -45,6 +45,10 @@ export class Bodies {
     });
   }
 
+  get meanBytes(): number {
+    return this.#variants.reduce((sum, { bytes }) => sum + bytes.length, 0) / this.#variants.length;
+  }
+
   /** Of the object with this number; each revision of it differs from the one before. */
   of(number: number, revision = 0): Body {
     return this.#variants[(mixOf(this.#seed, number) + revision) % this.#variants.length] as Body;

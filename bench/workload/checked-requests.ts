@@ -21,6 +21,8 @@ export interface Expectation {
   readonly check?: (answer: Answer) => void;
 }
 
+type More = Pick<S3Call, 'query' | 'headers'>;
+
 export class CheckedRequests {
   readonly bucket: string;
   readonly #client: S3Client;
@@ -58,13 +60,13 @@ export class CheckedRequests {
     }
   }
 
-  put(key: string, body: Body, operation = 'put', headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+  put(key: string, body: Body, operation = 'put', more: More = {}): Promise<Answer> {
     const check = (answer: Answer): void => checkETag(`PUT ${key}`, answer.headers.etag, { md5: body.md5, headers: answer.headers });
-    return this.send({ method: 'PUT', key, body: body.bytes, headers }, { operation, status: 200, bytes: body.bytes.length, check });
+    return this.send({ method: 'PUT', key, body: body.bytes, ...more }, { operation, status: 200, bytes: body.bytes.length, check });
   }
 
   /** Every byte is compared as it arrives. */
-  get(key: string, body: Body, operation = 'get', more: Pick<S3Call, 'query' | 'headers'> = {}): Promise<Answer> {
+  get(key: string, body: Body, operation = 'get', more: More = {}): Promise<Answer> {
     return this.#fetch({ method: 'GET', key, ...more }, body.bytes, { operation, status: 200 });
   }
 

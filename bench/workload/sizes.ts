@@ -63,7 +63,7 @@ function mix(text: string): SizeDistribution {
   });
   if (parts.some((part) => part.share <= 0)) throw wrong(text, 'every share must be above 0');
   const total = parts.reduce((sum, part) => sum + part.share, 0);
-  if (Math.abs(total - 1) > 0.001) throw wrong(text, `the shares make ${total}, not 1`);
+  if (Math.abs(total - 1) > 0.001) throw wrong(text, `the shares make ${Number(total.toFixed(3))}, not 1`);
   const last = parts.at(-1)?.bytes ?? 0;
   const at = (share: number): number => {
     let below = 0;

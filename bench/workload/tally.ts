@@ -49,13 +49,13 @@ export class Tally {
   }
 
   take(): { readonly operations: readonly OperationTally[]; readonly keys: number } {
-    const operations = [...this.#operations].map(([operation, { errors, bytes, latencies, count }]) => ({
-      operation,
-      errors,
-      bytes,
-      latencies: latencies.slice(0, count),
-    }));
-    for (const growing of this.#operations.values()) Object.assign(growing, { errors: 0, bytes: 0, count: 0 });
+    const operations: OperationTally[] = [];
+    for (const [operation, growing] of this.#operations) {
+      const { errors, bytes, count } = growing;
+      if (count === 0 && errors === 0) continue;
+      operations.push({ operation, errors, bytes, latencies: growing.latencies.slice(0, count) });
+      Object.assign(growing, { errors: 0, bytes: 0, count: 0 });
+    }
     const keys = this.#keys;
     this.#keys = 0;
     return { operations, keys };

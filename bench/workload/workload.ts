@@ -1,4 +1,5 @@
 /** What a workload is: steps that lanes (requests at once) repeat until the turn is over. */
+import type { WireOptions } from '../client/s3-client.ts';
 import type { Bodies } from './bodies.ts';
 import type { CheckedRequests } from './checked-requests.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -25,6 +26,12 @@ export interface Ground {
   readonly threads: number;
   /** Timed seconds of the turn to come. */
   readonly seconds: number;
+  /** Steps of the turn to come, of this thread, at most. */
+  readonly steps: number;
+  /** Of bodies put. */
+  readonly checksum: WireOptions['checksum'];
+  /** All keys of laid-out objects begin with it, and no other. */
+  readonly laidOutPrefix: string;
   /** The key of a laid-out object. */
   laidOut(number: number): string;
   /** The key of an object of this line alone. */
