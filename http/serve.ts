@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { replay } from '../engine/actor/recovery.ts';
 import { storeRows } from '../engine/actor/rows.ts';
 import { headOf } from '../engine/actor/stream-heads.ts';
+import { tables } from '../engine/bucket/row-keys.ts';
 import { type Engine, openEngine } from '../engine/engine.ts';
 import { engineKinds } from '../engine/kinds.ts';
 import type { Log } from '../engine/log.ts';
@@ -193,7 +194,7 @@ async function stateDrives(drives: Drives): Promise<StoreDrive[]> {
       open: async () => {
         // Opening makes directories: on a drive that was taken away it would make the drive's own.
         if (!drive.readable || !(await drive.disk.exists(markDirectory))) throw new StateStoreUnavailable(`${drive.disk.name} is away`);
-        return openClassicStore(directory);
+        return openClassicStore(directory, { hotTables: [tables.buckets] });
       },
       remove: () => removeClassicStore(directory),
     };

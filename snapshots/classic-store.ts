@@ -21,6 +21,8 @@ export interface ClassicStoreOptions {
   readonly cacheBytes?: number;
   /** Rows gathered in memory before they become a sorted file. */
   readonly writeBufferBytes?: number;
+  /** Tables whose rows are few and read by every command: what was read of them stays in memory. */
+  readonly hotTables?: readonly string[];
 }
 
 const cacheBytesDefault = 64 * 1024 * 1024;
@@ -28,6 +30,8 @@ const writeBufferBytesDefault = 16 * 1024 * 1024;
 /** What an iterator may read ahead; a listing page of dense rows fits. */
 const readAheadBytes = 256 * 1024;
 const openFilesMax = 256;
+/** Of all hot tables together; when there are more, all are forgotten. */
+const hotRowsMax = 4096;
 const positionKey = Buffer.from('\0position');
 const nothing = Buffer.alloc(0);
 
@@ -54,7 +58,8 @@ export async function openClassicStore(directory: string, options: ClassicStoreO
     });
     await level.open();
     const stored = level.getSync(positionKey);
-    return new ClassicStore(level, path, stored === undefined ? 0 : Number(stored.readBigUInt64BE(0)));
+    const position = stored === undefined ? 0 : Number(stored.readBigUInt64BE(0));
+    return new ClassicStore(level, { path, position, hotTables: options.hotTables ?? [] });
   } catch (error) {
     openDirectories.delete(path);
     throw openingError(path, error);
@@ -90,16 +95,36 @@ class ClassicStore implements StateStore {
   private readonly level: Level;
   private readonly path: string;
   private readonly prefixes = new Map<string, Buffer>();
+  private readonly hotTables: ReadonlySet<string>;
+  /** By the whole key. */
+  private readonly hotRows = new Map<string, Buffer>();
 
-  constructor(level: Level, path: string, position: number) {
+  constructor(level: Level, { path, position, hotTables }: { path: string; position: number; hotTables: readonly string[] }) {
     this.level = level;
     this.path = path;
     this.position = position;
+    this.hotTables = new Set(hotTables);
   }
 
   get(table: string, key: Uint8Array): Buffer | undefined {
+    return this.hotTables.has(table) ? this.getHot(table, key) : this.read(this.keyOf(table, key));
+  }
+
+  private getHot(table: string, key: Uint8Array): Buffer | undefined {
+    const whole = this.keyOf(table, key);
+    const name = whole.toString('latin1');
+    const known = this.hotRows.get(name);
+    if (known !== undefined) return Buffer.from(known);
+    const row = this.read(whole);
+    if (row === undefined) return undefined;
+    if (this.hotRows.size >= hotRowsMax) this.hotRows.clear();
+    this.hotRows.set(name, row);
+    return Buffer.from(row);
+  }
+
+  private read(whole: Buffer): Buffer | undefined {
     try {
-      return this.level.getSync(this.keyOf(table, key));
+      return this.level.getSync(whole);
     } catch (error) {
       throw this.trouble(error);
     }
@@ -142,10 +167,13 @@ class ClassicStore implements StateStore {
     } catch (error) {
       throw this.trouble(error);
     }
+    // Not before: a read during the write would bring back the old row.
+    for (const { table, key } of changes) if (this.hotTables.has(table)) this.hotRows.delete(this.keyOf(table, key).toString('latin1'));
     this.position = position;
   }
 
   async close(): Promise<void> {
+    this.hotRows.clear();
     try {
       await this.level.close();
     } finally {

@@ -14,6 +14,12 @@ testStateStore('LevelDB', async () => {
   return { open: () => openClassicStore(join(place.path, 'snapshots'), small), keeps: true, dispose: async () => place.remove() };
 });
 
+testStateStore('LevelDB with a hot table', async () => {
+  const place = temporaryDirectory('state-store-hot');
+  const open = () => openClassicStore(join(place.path, 'snapshots'), { ...small, hotTables: ['heads'] });
+  return { open, keeps: true, dispose: async () => place.remove() };
+});
+
 testStateStore('LevelDB with a standby', async () => {
   const place = temporaryDirectory('state-store-standby');
   const drives = ['one', 'two'].map((name) => ({
