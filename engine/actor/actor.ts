@@ -138,7 +138,8 @@ export class Actor {
       return;
     }
     const encoded = events.map((event) => kind.encode(event));
-    this.queue.add({ entry: packEntry(message.caller, encoded), events: events.length, changes: this.rowsOf(events), reply }, message);
+    const changes = events.length === 1 ? [kind.rowsOf(events[0], this.rows)] : this.rowsOf(events);
+    this.queue.add({ entry: packEntry(message.caller, encoded), events: events.length, changes, reply }, message);
   }
 
   /** Lazily: each event's rows are made when those of the one before are in the layer. */

@@ -30,6 +30,9 @@ export const payloadHeaderBytes = header.length + 4;
 
 /** No shared structures: read with other structures they decode silently into wrong fields. */
 const packr = new Packr({ useRecords: false });
+/** Entries lie one behind the other in pieces of this size: one of its own for each with an inline body would cost more than encoding it. */
+const pieceBytes = 256 * 1024;
+packr.useBuffer(Buffer.allocUnsafeSlow(pieceBytes));
 
 export function packEntry(caller: Caller, events: readonly unknown[][]): Buffer {
   const { account, accessKey, requestId, sourceAddress, time } = caller;

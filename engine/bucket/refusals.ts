@@ -29,6 +29,7 @@ export function refuseMetadata(metadata: ObjectMetadata): Rejection | undefined 
 
 /** Counts; lengths and letters of tags are checked where they are parsed. */
 export function refuseTags(tags: Tags, most: number): Rejection | undefined {
+  if (tags.length === 0) return undefined;
   if (new Set(tags.map(([key]) => key)).size < tags.length) {
     return reject('InvalidTag', { Message: 'Cannot provide multiple Tags with the same key' });
   }
