@@ -2,6 +2,7 @@
  * Systematic Reed-Solomon code over GF(2^8): K data shards, M parity shards, any K of them bring back the rest. The parity
  * rows are a Cauchy matrix scaled so that the first row is all ones: 1 + 1 is a plain mirror, one parity is XOR.
  */
+import { createHash } from 'node:crypto';
 import { assert } from '../assert.ts';
 import { inverse, invertMatrix, multiply } from './galois-field.ts';
 import {
@@ -13,9 +14,12 @@ import {
   openPlainKernel,
   openSimdKernel,
 } from './kernel.ts';
+import { Md5Lanes } from './md5-lanes.ts';
 
 /** Shards of one stripe, data and parity together. */
 export const shardsMax = 16;
+/** Bytes of a CRC-64 that is folded; half of them is not. */
+const foldedBytes = 96 * 1024;
 /** Recovery matrices remembered by an ErasureCode, one for each pattern of loss. */
 const recoveriesMax = 64;
 
@@ -128,7 +132,7 @@ function kernelFailure(): string | undefined {
 
 function findFailure(): string | undefined {
   const length = 256;
-  const memory = createKernelMemory(3 * shardsMax * length);
+  const memory = createKernelMemory(foldedBytes);
   const fast = openSimdKernel(memory);
   const plain = openPlainKernel(fast.memory);
   const bytes = new Uint8Array(fast.memory, kernelBytes);
@@ -148,5 +152,21 @@ function findFailure(): string | undefined {
     }
   }
   if (fast.crc64(kernelBytes, 1000, 0n) !== plain.crc64(kernelBytes, 1000, 0n)) return 'the SIMD kernel computes a wrong CRC-64';
-  return undefined;
+  const half = foldedBytes / 2;
+  const halves = fast.crc64(kernelBytes + half, half, fast.crc64(kernelBytes, half, 0n));
+  if (fast.crc64(kernelBytes, foldedBytes, 0n) !== halves) return 'the SIMD kernel folds a CRC-64 wrongly';
+  return [1, 4, 8].every((lanes) => isMd5Right(fast, lanes)) ? undefined : 'the SIMD kernel computes a wrong MD5';
+}
+
+function isMd5Right(kernel: Kernel, lanes: number): boolean {
+  const tasks: (() => void)[] = [];
+  const md5Lanes = new Md5Lanes(kernel, (task) => tasks.push(task));
+  const streams = Array.from({ length: lanes }, () => md5Lanes.open());
+  const bytesOf = (lane: number) => 1000 + 40 * lane;
+  streams.forEach((stream, lane) => void stream.update(kernelBytes + lane, bytesOf(lane)));
+  for (const task of tasks) task();
+  return streams.every((stream, lane) => {
+    const bytes = Buffer.from(kernel.memory, kernelBytes + lane, bytesOf(lane));
+    return stream.digest().equals(createHash('md5').update(bytes).digest());
+  });
 }

@@ -13,6 +13,15 @@ export interface Kernel {
   code(rows: Uint8Array, sources: readonly number[], outputs: readonly number[], length: number): void;
   /** CRC-64/NVME of `length` bytes at `place`, going on from `crc` (0n at the beginning). */
   crc64(place: number, length: number, crc: bigint): bigint;
+  /** MD5 of several bodies side by side; not in the plain kernel. */
+  readonly md5?: Md5Blocks;
+}
+
+export interface Md5Blocks {
+  /** Where a block can be put that doesn't lie in the memory. */
+  readonly blockPlace: number;
+  /** Takes `blocks` blocks of 64 bytes at each of `places` into the states (a, b, c, d) of as many bodies, at most eight. */
+  take(states: readonly Uint32Array[], places: readonly number[], blocks: number): void;
 }
 
 /** First bytes of the memory, kept for the kernel's own tables. */
@@ -24,9 +33,15 @@ const wasmPageBytes = 65_536;
 const sourcesPlace = 0;
 const outputsPlace = 1024;
 const tablesPlace = 2048;
+/** The last words that CRC-64 folded: 16 KiB and 32 bytes. */
+const foldPlace = 12_288;
+const md5StepsPlace = 30_720;
+const md5WordsPlace = 31_232;
+const md5LanesPlace = 31_744;
+const md5BlockPlace = 32_000;
 const crcTablesPlace = 32_768;
 const coefficientBytes = 32;
-const coefficientsMax = (crcTablesPlace - tablesPlace) / coefficientBytes;
+const coefficientsMax = (foldPlace - tablesPlace) / coefficientBytes;
 
 /** A shared WebAssembly memory: can be posted to a thread, which then sees the same bytes. */
 export interface KernelMemory {
@@ -49,7 +64,10 @@ export function createKernelMemory(bytes: number): KernelMemory {
 interface KernelExports {
   code(tables: number, sources: number, sourceCount: number, outputs: number, outputCount: number, length: number): void;
   fillCrc64Tables(tables: number): void;
-  crc64(tables: number, from: number, length: number, crc: bigint): bigint;
+  crc64(tables: number, window: number, from: number, length: number, crc: bigint): bigint;
+  md5x1(steps: number, lanes: number, blocks: number): void;
+  md5x4(steps: number, words: number, lanes: number, blocks: number): void;
+  md5x8(steps: number, words: number, lanes: number, blocks: number): void;
 }
 
 let compiled: object | undefined;
@@ -78,8 +96,38 @@ export function openSimdKernel(memory: KernelMemory): Kernel {
       places.set(outputs, outputsPlace / 4);
       exports.code(tablesPlace, sourcesPlace, sources.length, outputsPlace, outputs.length, length);
     },
-    crc64: (place, length, crc) => BigInt.asUintN(64, exports.crc64(crcTablesPlace, place, length, crc)),
+    crc64: (place, length, crc) => BigInt.asUintN(64, exports.crc64(crcTablesPlace, foldPlace, place, length, crc)),
+    md5: md5Blocks(exports, buffer),
   };
+}
+
+/** `md5LanesPlace`: eight places, then eight words each of a, b, c and d. */
+function md5Blocks(exports: KernelExports, buffer: SharedArrayBuffer): Md5Blocks {
+  new Uint32Array(buffer, md5StepsPlace, 128).set(md5Steps());
+  const lanes = new Uint32Array(buffer, md5LanesPlace, 40);
+  return {
+    blockPlace: md5BlockPlace,
+    take(states, places, blocks) {
+      // A lane that nobody needs repeats the first.
+      for (let lane = 0; lane < 8; lane += 1) {
+        const from = lane < states.length ? lane : 0;
+        lanes[lane] = places[from]!;
+        for (let word = 0; word < 4; word += 1) lanes[8 + 8 * word + lane] = states[from]![word]!;
+      }
+      if (states.length === 1) exports.md5x1(md5StepsPlace, md5LanesPlace, blocks);
+      else if (states.length <= 4) exports.md5x4(md5StepsPlace, md5WordsPlace, md5LanesPlace, blocks);
+      else exports.md5x8(md5StepsPlace, md5WordsPlace, md5LanesPlace, blocks);
+      states.forEach((state, lane) => {
+        for (let word = 0; word < 4; word += 1) state[word] = lanes[8 + 8 * word + lane]!;
+      });
+    },
+  };
+}
+
+/** For each step its constant, and the place of its word among those of eight lanes. RFC 1321, 3.4. */
+function md5Steps(): number[] {
+  const wordOf = (step: number) => [step, 5 * step + 1, 3 * step + 5, 7 * step][step >> 4]! % 16;
+  return Array.from({ length: 64 }, (_, step) => [Math.floor(Math.abs(Math.sin(step + 1)) * 2 ** 32), 32 * wordOf(step)]).flat();
 }
 
 function nibbleTables(rows: Uint8Array): Uint8Array {

@@ -51,7 +51,7 @@ export async function openThreadPort(plan: WorkerPlan, diskModule: string, liste
 /** The same worker in this thread, on disks that are at hand. */
 export function openLocalPort(plan: WorkerPlan, disks: readonly (readonly Disk[])[], clock: Clock, listener: PortListener): ShardPort {
   const post = (message: FromWorker) => queueMicrotask(() => listener.onMessage(message));
-  const worker = new ShardWorker({ plan, disks, clock, post });
+  const worker = new ShardWorker({ plan, disks, clock, post, later: queueMicrotask });
   return {
     post: (message) => queueMicrotask(() => worker.handle(message)),
     close: () => Promise.resolve(),

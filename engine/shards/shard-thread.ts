@@ -39,7 +39,7 @@ const post = (message: FromWorker) => {
 };
 
 const disks = plan.sets.map((set) => set.drives.map((drive) => nodeDisk(drive.name)));
-const worker = new ShardWorker({ plan, disks, clock, post });
+const worker = new ShardWorker({ plan, disks, clock, post, later: (task) => void setImmediate(task) });
 port.on('message', (batch: ToWorker[]) => {
   for (const message of batch) worker.handle(message);
 });

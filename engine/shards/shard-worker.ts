@@ -7,6 +7,7 @@ import type { StripePlace } from './block.ts';
 import type { Timer } from './drive-votes.ts';
 import { type ErasureCode, openErasureCode, openKernel } from './erasure-code.ts';
 import type { Kernel, KernelMemory } from './kernel.ts';
+import { Md5Lanes } from './md5-lanes.ts';
 import { type DriveView, SegmentAppender } from './segment-appender.ts';
 import { SegmentFiles } from './segment-files.ts';
 import { walkSegment } from './segment-walker.ts';
@@ -42,6 +43,8 @@ export interface WorkerParts {
   readonly disks: readonly (readonly Disk[])[];
   readonly clock: Timer;
   post(message: FromWorker): void;
+  /** Runs a task when the messages that have arrived are handled. */
+  later(task: () => void): void;
 }
 
 type SetDrive = DriveView & ReadableDrive;
@@ -56,6 +59,7 @@ export class ShardWorker {
   private readonly parts: WorkerParts;
   private readonly kernel: Kernel;
   private readonly code: ErasureCode;
+  private readonly md5Lanes: Md5Lanes;
   private readonly memory: Buffer;
   private readonly deployment: Buffer;
   private readonly sets: readonly SetState[];
@@ -69,6 +73,7 @@ export class ShardWorker {
     const { plan } = parts;
     this.kernel = openKernel(plan.memory).kernel;
     this.code = openErasureCode(plan.dataShards, plan.parityShards, this.kernel);
+    this.md5Lanes = new Md5Lanes(this.kernel, (task) => parts.later(task));
     this.memory = Buffer.from(plan.memory.buffer);
     this.deployment = Buffer.from(plan.deployment.slice(0, 16), 'hex');
     this.sets = plan.sets.map((set, number) => this.openSet(set, number));
@@ -142,12 +147,12 @@ export class ShardWorker {
   }
 
   private startWriter(number: number, begin: NonNullable<WriteStripe['begin']>): ShardWriter {
-    const { code, kernel, memory, deployment } = this;
+    const { code, kernel, md5Lanes, memory, deployment } = this;
     const { clock, post } = this.parts;
     const { appender } = this.sets[begin.set]!;
     const writer = new ShardWriter(
       {
-        ...{ code, kernel, memory, deployment, clock, appender },
+        ...{ code, kernel, md5Lanes, memory, deployment, clock, appender },
         release: (place) => post({ kind: 'released', writer: number, place }),
         ended: (ending) => {
           this.writers.delete(number);

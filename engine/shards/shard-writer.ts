@@ -12,6 +12,7 @@ import { collectVotes, type Timer, type Vote, type Votes } from './drive-votes.t
 import type { ErasureCode } from './erasure-code.ts';
 import type { Kernel } from './kernel.ts';
 import { writeQuorumOf } from './layout.ts';
+import type { Md5Lanes, Md5Stream } from './md5-lanes.ts';
 import type { OpenSegment, SegmentAppender } from './segment-appender.ts';
 import type { BeginWrite } from './shard-messages.ts';
 
@@ -23,6 +24,7 @@ const blindRunStripes = 8;
 export interface WriterParts {
   readonly code: ErasureCode;
   readonly kernel: Kernel;
+  readonly md5Lanes: Md5Lanes;
   /** The kernel's memory. */
   readonly memory: Buffer;
   readonly appender: SegmentAppender;
@@ -63,6 +65,7 @@ export class ShardWriter {
   private readonly begin: BeginWrite;
   private readonly life = createActor(lifeCycle);
   private readonly digester: Digester;
+  private readonly md5: Md5Stream | undefined;
   private readonly quorum: number;
   private readonly extents: Extent[] = [];
   /** One entry for each allotment. */
@@ -79,7 +82,11 @@ export class ShardWriter {
     this.begin = begin;
     const { dataShards, parityShards } = parts.code;
     this.quorum = writeQuorumOf(dataShards, parityShards);
-    this.digester = openDigester(begin.digests, parts.kernel);
+    this.digester = openDigester(
+      begin.digests.filter((name) => name !== 'MD5'),
+      parts.kernel,
+    );
+    this.md5 = begin.digests.includes('MD5') ? parts.md5Lanes.open() : undefined;
     this.tails = Array.from({ length: dataShards + parityShards }, () => Promise.resolve());
     this.lanes = this.tails.map(() => new Set());
     this.life.start();
@@ -98,9 +105,10 @@ export class ShardWriter {
     }
     const shape = this.encode(buffer, bytes);
     const written = this.send(shape);
+    const hashed = this.md5?.update(buffer, bytes);
     this.digester.update(this.parts.memory.subarray(buffer, buffer + bytes), buffer);
-    void this.settle(written, buffer);
-    if (last) void this.seal();
+    void this.settle(written, buffer, hashed);
+    if (last) void this.seal(hashed);
   }
 
   abort(): void {
@@ -144,15 +152,16 @@ export class ShardWriter {
     });
   }
 
-  /** Waits for the writes of a stripe. Its buffer is free before anything is synced. */
-  private async settle(written: readonly Vote[], buffer: number): Promise<void> {
+  /** Waits for the writes of a stripe, and until it is hashed. Its buffer is free before anything is synced. */
+  private async settle(written: readonly Vote[], buffer: number, hashed: Promise<void> | undefined): Promise<void> {
     const votes = await collectVotes(written, this.quorum, this.parts.clock);
     this.abandon(votes);
+    await hashed;
     this.parts.release(buffer);
     if (votes.took.size < this.quorum) this.giveUp(`${votes.took.size} of ${this.quorum} drives needed took a stripe`);
   }
 
-  private async seal(): Promise<void> {
+  private async seal(hashed: Promise<void> | undefined): Promise<void> {
     this.life.send({ type: 'last' });
     const synced = this.tails.map((tail, slot) => ({
       slot,
@@ -162,7 +171,9 @@ export class ShardWriter {
     this.abandon(votes);
     if (votes.took.size < this.quorum) return this.giveUp(`${votes.took.size} of ${this.quorum} drives needed made the body durable`);
     const missed = this.tails.map((_, slot) => slot).filter((slot) => !votes.took.has(slot));
-    const ending = { sealed: true as const, extents: this.extents, missed, digests: this.digester.digests() };
+    await hashed;
+    const digests = { ...this.digester.digests(), ...(this.md5 && { MD5: this.md5.digest() }) };
+    const ending = { sealed: true as const, extents: this.extents, missed, digests };
     if (this.end({ type: missed.length === 0 ? 'allTook' : 'quorumTook' })) this.parts.ended(ending);
   }
 
