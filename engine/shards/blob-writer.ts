@@ -104,7 +104,7 @@ interface StripeTerms {
 }
 
 /** Brings the next stripe into a buffer. No bytes: it took too long, and the buffer goes to somebody else first. */
-async function fillStripe(source: BodySource, buffer: Uint8Array, terms: StripeTerms): Promise<{ bytes: number; last: boolean }> {
+async function fillStripe(source: BodySource, buffer: Buffer, terms: StripeTerms): Promise<{ bytes: number; last: boolean }> {
   const bytes = await source.fill(buffer, terms.isWanted);
   // Where the length is known the last stripe goes ahead of the trailers; where it isn't the end must be seen first.
   const last = bytes === terms.left || (terms.left === undefined ? await source.ended(terms.isWanted) : source.isOver);

@@ -47,10 +47,10 @@ export class BodySource {
   }
 
   /** Fills `target` as far as the body goes, or until its client is too slow for a buffer that `isWanted`. Answers the bytes filled. */
-  async fill(target: Uint8Array, isWanted: () => boolean): Promise<number> {
+  async fill(target: Buffer, isWanted: () => boolean): Promise<number> {
     const since = this.clock.now();
     let filled = Math.min(this.kept.length, target.length);
-    target.set(this.kept.subarray(0, filled));
+    copyInto(target, 0, this.kept.subarray(0, filled));
     this.kept = this.kept.subarray(filled);
     while (filled < target.length && this.held !== null) {
       if (this.held.length === 0) {
@@ -59,7 +59,7 @@ export class BodySource {
         continue;
       }
       const taken = this.take(Math.min(this.held.length, target.length - filled));
-      target.set(taken, filled);
+      copyInto(target, filled, taken);
       filled += taken.length;
     }
     return filled;
@@ -118,4 +118,9 @@ export class BodySource {
       );
     });
   }
+}
+
+/** `set` goes byte by byte into shared memory where the two don't lie alike; to `fill` with as many bytes as there is room for is one plain copy. */
+function copyInto(target: Buffer, at: number, bytes: Uint8Array): void {
+  if (bytes.length > 0) target.fill(bytes, at, at + bytes.length);
 }
