@@ -1,5 +1,5 @@
 /** One result by itself: where the latencies lie, whether throughput and memory held, and what broke the pace. */
-import { alignedRows, bytes, type Column, duration, mebibytes, number, percent } from './format.ts';
+import { alignedRows, bytes, type Column, count, duration, mebibytes, number, percent } from './format.ts';
 import type { BenchResult, LineServer } from './result.ts';
 import { type Second, secondsByTurn } from './seconds.ts';
 import { median, type Slope, theilSen } from './statistics.ts';
@@ -33,10 +33,11 @@ function analyzeServer(summary: LineSummary, server: LineServer, figures: Figure
   const seconds = turns.flat();
   return [
     ...latencyRows(server).map((row) => `  ${row}`),
-    `  load         ${duration(figures.seconds)} in ${figures.turns} ${figures.turns === 1 ? 'turn' : 'turns'}: ${number(figures.operations)} operations, ${number(figures.opsPerSecond)} op/s${figures.mibPerSecond > 0 ? `, ${number(figures.mibPerSecond)} MiB/s` : ''}${summary.rate === 'keys/s' ? `, ${number(figures.keysPerSecond)} keys/s` : ''}`,
+    `  load         ${duration(figures.seconds)} in ${figures.turns} ${figures.turns === 1 ? 'turn' : 'turns'}: ${count(figures.operations)} operations, ${number(figures.opsPerSecond)} op/s${figures.mibPerSecond > 0 ? `, ${number(figures.mibPerSecond)} MiB/s` : ''}${summary.rate === 'keys/s' ? `, ${number(figures.keysPerSecond)} keys/s` : ''}`,
     ...(seconds.length >= 2 ? paceOf(seconds, trendOf(turns)) : ['  pace         too few seconds to say']),
+    ...(server.knee ? ['  knee         more at a time brought this server no more'] : []),
     ...residentOf(server),
-    `  errors       ${figures.errors === 0 ? 'none' : `${number(figures.errors)} (${errorsByOperation(server)})`}`,
+    `  errors       ${figures.errors === 0 ? 'none' : `${count(figures.errors)} (${errorsByOperation(server)})`}`,
     `  client       ${percent(figures.clientShare)} of all cores, busiest thread ${percent(figures.busiestClientThread)}${figures.clientLimited ? ': the client was the limit, the server may be faster' : ''}`,
   ];
 }

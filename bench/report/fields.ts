@@ -1,5 +1,5 @@
 /** The columns of the tables of all lines, in the terminal and on the page. */
-import { bytes, mebibytes, number, percent, ratioWithSpread } from './format.ts';
+import { bytes, count, mebibytes, number, percent, ratioWithSpread } from './format.ts';
 import type { Figures, ServerSummary } from './summary.ts';
 
 export interface Field {
@@ -26,7 +26,7 @@ export const fields: readonly Field[] = [
   { head: 'p90', meaning: 'latency that 90 % stayed under, ms', value: (figures) => figures.latency.p90 },
   { head: 'p99', meaning: 'latency that 99 % stayed under, ms', value: (figures) => figures.latency.p99 },
   { head: 'p99.9', meaning: 'latency that 99.9 % stayed under, ms', value: (figures) => figures.latency.p999 },
-  { head: 'errors', meaning: 'answers that were not what was asked for', value: (figures) => positive(figures.errors) },
+  { head: 'errors', meaning: 'answers that were not what was asked for', value: (figures) => positive(figures.errors), text: count },
   { head: 'CPU us/op', meaning: 'CPU time of the server per operation, all threads', value: (figures) => figures.cost?.cpuMicros },
   {
     head: 'RSS MiB',

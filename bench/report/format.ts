@@ -11,6 +11,11 @@ export function number(value: number): string {
   return value.toPrecision(2);
 }
 
+/** `12,345`: of things that come whole. */
+export function count(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
 export function mebibytes(bytes: number): string {
   return number(bytes / 1024 ** 2);
 }

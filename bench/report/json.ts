@@ -154,9 +154,12 @@ const lineShape = object({
     object({
       server: text,
       failure: optional(text),
+      knee: optional((value, path) => (value === true ? undefined : `${path} is ${show(value)} instead of true`)),
       turns: listOf(turnShape),
       operations: recordOf(object({ operations: amount, errors: amount, bytes: amount, histogram })),
-      samples: listOf(object({ at: amount, operations: amount, bytes: amount, errors: amount, p50: amount, p99: amount })),
+      samples: listOf(
+        object({ at: amount, seconds: optional(amount), operations: amount, bytes: amount, errors: amount, p50: amount, p99: amount }),
+      ),
     }),
   ),
 });

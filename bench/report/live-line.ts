@@ -1,6 +1,6 @@
 /** Progress for people: one line a second, rewritten in place on a terminal and added to what is there elsewhere. */
 import type { PreparingStep, RunBegun, RunListener, ServerFailed, TurnPlace } from '../run/run-listener.ts';
-import { duration, number } from './format.ts';
+import { count, duration, number } from './format.ts';
 import type { LineResult, Sample, ServerRecord } from './result.ts';
 import { median } from './statistics.ts';
 import { turnRates } from './summary.ts';
@@ -32,8 +32,7 @@ export function liveLine(output: LiveOutput, now: () => number = () => performan
     serverReady: ({ name, endpoint, process }: ServerRecord) =>
       lasting(`${name}: serves ${endpoint}${process === undefined ? '' : `, up in ${number(process.startSeconds)} s`}`),
     turnBegun: (place: TurnPlace) => passing(placeText(place)),
-    sampled: (place: TurnPlace, sample: Sample) =>
-      passing(`${placeText(place)}  ${sampleText(sample, clock.secondsSinceSample(sample))}${leftText(clock)}`),
+    sampled: (place: TurnPlace, sample: Sample) => passing(`${placeText(place)}  ${sampleText(sample)}${leftText(clock)}`),
     turnFinished: () => clock.turnFinished(),
     lineFinished(line: LineResult): void {
       clock.lineFinished(line);
@@ -53,7 +52,6 @@ class RunClock {
   #linesDone = 0;
   #turnsOfLine = 0;
   #turnsPerServer = 1;
-  #lastSample = 0;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -75,13 +73,6 @@ class RunClock {
     this.#turnsPerServer = Math.max(1, ...line.servers.map((server) => server.turns.length));
   }
 
-  /** Samples come a second apart, the last of a turn sooner. */
-  secondsSinceSample({ at }: Sample): number {
-    const since = at - this.#lastSample;
-    this.#lastSample = at;
-    return since > 0 && since < 1 ? since : 1;
-  }
-
   /** Undefined until a line is done: before, there is no pace. */
   secondsLeft(): number | undefined {
     if (this.#linesDone === 0) return undefined;
@@ -95,7 +86,8 @@ function placeText({ line, server, turn, turns }: TurnPlace): string {
   return `${line}  ${server}  ${turn < 0 ? 'warm-up' : `turn ${turn + 1}/${turns}`}`;
 }
 
-function sampleText(sample: Sample, seconds: number): string {
+function sampleText(sample: Sample): string {
+  const seconds = sample.seconds ?? 1;
   const parts = [
     `${number(sample.operations / seconds)} op/s`,
     `${number(sample.bytes / 1e6 / seconds)} MB/s`,
@@ -122,6 +114,6 @@ function lineText(line: LineResult): string {
   return `${line.name}: ${servers.join(', ')}`;
 }
 
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+function counted(many: number, noun: string): string {
+  return `${count(many)} ${noun}${many === 1 ? '' : 's'}`;
 }

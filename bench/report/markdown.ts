@@ -18,7 +18,7 @@ export function renderMarkdown(result: BenchResult): string {
 function rowOf({ line, servers, clientLimited, rate }: LineSummary, peers: readonly string[]): string[] {
   const own = servers[0]?.figures;
   const ratios = peers.map((peer) => ratioCell(servers.find((server) => server.server === peer)));
-  const name = `${line.name}${clientLimited ? ' *' : ''}`;
+  const name = `${line.name}${clientLimited ? ' *' : ''}${servers[0]?.knee ? ' ^' : ''}`;
   if (own === undefined) return [name, 'failed', '', '', '', '', ...ratios, ''];
   const operations = rate === 'keys/s' ? `${number(own.opsPerSecond)} (${number(own.keysPerSecond)} keys/s)` : number(own.opsPerSecond);
   const busiest = Math.max(...servers.map((server) => server.figures?.clientShare ?? 0));
@@ -61,6 +61,7 @@ function notesOf(result: BenchResult, lines: readonly LineSummary[]): string[] {
     ...(lines.some((line) => line.clientLimited)
       ? ['', '\\* The client was the limit of a server marked so, or of one server of a line marked so.']
       : []),
+    ...(lines.some((line) => line.servers[0]?.knee) ? ['', '^ The knee of a ramp: more at a time brought no more.'] : []),
     ...(resident.length > 0 ? ['', `Resident MiB: ${resident.join(', ')}.`] : []),
     ...(failures.length > 0 ? ['', ...failures] : []),
   ];

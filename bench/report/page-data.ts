@@ -34,7 +34,7 @@ const stepsPerDecade = 16;
  * Where the percentile chart has its points, as 1 / (1 - share): 2 is the 50th percentile, 10,000 the 99.99th. Evenly spaced on a
  * logarithmic axis, so that each further nine has as much room as the one before (after Gil Tene's HdrHistogram plots).
  */
-const percentileSteps: readonly number[] = Array.from({ length: Math.round(Math.log10(5000) * stepsPerDecade) + 1 }, (_, step) =>
+const percentileSteps: readonly number[] = Array.from({ length: Math.ceil(Math.log10(5000) * stepsPerDecade) + 1 }, (_, step) =>
   Math.min(10_000, 2 * 10 ** (step / stepsPerDecade)),
 );
 

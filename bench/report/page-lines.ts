@@ -1,7 +1,7 @@
 /** The page's table of all lines and the section of each. */
 import { escapeHtml } from './escape.ts';
 import { type Field, fields, fieldText } from './fields.ts';
-import { duration, mebibytes, number, percent } from './format.ts';
+import { count, duration, mebibytes, number, percent } from './format.ts';
 import { swatch } from './page-overview.ts';
 import { serverColour } from './page-palette.ts';
 import { clientShareLimit, type LineSummary, type ServerSummary } from './summary.ts';
@@ -27,7 +27,7 @@ interface RowOf {
 }
 
 function tableRow({ line }: LineSummary, index: number, { server, place, used }: RowOf): string {
-  const limited = server.figures?.clientLimited ? clientMark : '';
+  const limited = `${server.figures?.clientLimited ? clientMark : ''}${server.knee ? kneeMark : ''}`;
   const head = `<th scope="row" data-value="${index}"><a href="#line${index}">${escapeHtml(line.name)}</a></th><td data-value="${place}" class="peer">${swatch(place)}${escapeHtml(server.server)}${limited}</td>`;
   const first = place === 0 ? ' class="first"' : '';
   if (server.failure !== undefined)
@@ -40,6 +40,8 @@ function tableRow({ line }: LineSummary, index: number, { server, place, used }:
 }
 
 const clientMark = ' <span class="mark" title="The client was the limit: the server may be faster">client-limited</span>';
+
+const kneeMark = ' <span class="mark" title="More at a time brought this server no more">knee</span>';
 
 export function lineSections(lines: readonly LineSummary[]): string {
   return lines.map(lineSection).join('\n');
@@ -120,9 +122,8 @@ function bars(
 function operationsTable(servers: readonly ServerSummary[]): string {
   const rows = servers.flatMap(({ server, figures }, index) =>
     Object.entries(figures?.byOperation ?? {}).map(([name, { operations, errors, latency }]) => {
-      const cells = [operations, latency.p50, latency.p90, latency.p99, latency.p999, errors].map(
-        (value) => `<td class="figure">${number(value)}</td>`,
-      );
+      const latencies = [latency.p50, latency.p90, latency.p99, latency.p999].map(number);
+      const cells = [count(operations), ...latencies, count(errors)].map((text) => `<td class="figure">${text}</td>`);
       return `<tr><th scope="row">${escapeHtml(name)}</th><td class="peer">${swatch(index)}${escapeHtml(server)}</td>${cells.join('')}</tr>`;
     }),
   );

@@ -72,7 +72,7 @@ export function startPage(): void {
   }
   system.addEventListener('change', redraw);
   window.addEventListener('beforeprint', () => {
-    for (const place of places) draw(place, charts, { theme: 'light', width: 330 });
+    for (const place of places) draw(place, charts, { theme: 'light', width: 440 });
   });
   window.addEventListener('afterprint', redraw);
   startThemeButton(theme, redraw);

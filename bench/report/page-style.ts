@@ -144,6 +144,6 @@ h2{margin-top:24px;break-after:avoid}
 a{color:inherit;text-decoration:none}
 i{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .track{print-color-adjust:exact;-webkit-print-color-adjust:exact}
-@page{margin:14mm}
+@page{size:landscape;margin:12mm}
 }
 `;

@@ -17,15 +17,13 @@ export function secondsByTurn({ turns, samples }: LineServer): Second[][] {
   let load = 0;
   return turns.map((turn, index) => {
     const nextBegins = turns[index + 1]?.begunAt ?? Number.POSITIVE_INFINITY;
-    let last = turn.begunAt;
     const seconds = samples
       .filter(({ at }) => at > turn.begunAt && at <= nextBegins)
       .map((sample): Second => {
-        const covered = sample.at - last;
-        last = sample.at;
-        return { load: load + sample.at - turn.begunAt, seconds: covered, sample };
+        const covered = sample.seconds ?? 1;
+        load += covered;
+        return { load, seconds: covered, sample };
       });
-    load += turn.seconds;
     return seconds.filter((second) => second.seconds >= shortestSeconds);
   });
 }

@@ -20,14 +20,11 @@ export interface Interval {
 
 /** NaN of nothing. */
 export function median(values: readonly number[]): number {
-  return quantile(
-    [...values].sort((a, b) => a - b),
-    0.5,
-  );
+  return quantile(Float64Array.from(values).sort(), 0.5);
 }
 
 /** Of ascending values, between two of them in proportion (type 7 of Hyndman & Fan, 1996). NaN of nothing. */
-export function quantile(ascending: readonly number[], share: number): number {
+export function quantile(ascending: ArrayLike<number>, share: number): number {
   const at = (ascending.length - 1) * share;
   const below = ascending[Math.floor(at)] ?? Number.NaN;
   const above = ascending[Math.ceil(at)] ?? Number.NaN;
@@ -60,14 +57,19 @@ export function ratioInterval(before: readonly number[], after: readonly number[
   const least = Math.min(before.length, after.length);
   if (least < 3) return undefined;
   const random = new SeededRandom(bootstrapSeed);
-  const ratios = Array.from({ length: resamples }, () => median(resample(after, random)) / median(resample(before, random)));
-  ratios.sort((a, b) => a - b);
+  const [ofBefore, ofAfter] = [new Float64Array(before.length), new Float64Array(after.length)];
+  const ratios = new Float64Array(resamples);
+  for (let at = 0; at < resamples; at += 1)
+    ratios[at] = resampledMedian(after, ofAfter, random) / resampledMedian(before, ofBefore, random);
+  ratios.sort();
   const level = expandedLevel(least);
   return { low: quantile(ratios, level), high: quantile(ratios, 1 - level) };
 }
 
-function resample(values: readonly number[], random: SeededRandom): number[] {
-  return Array.from(values, () => values[random.below(values.length)]!);
+/** Draws as many as there are, with repetition, into `drawn`. */
+function resampledMedian(values: readonly number[], drawn: Float64Array, random: SeededRandom): number {
+  for (let at = 0; at < drawn.length; at += 1) drawn[at] = values[random.below(values.length)]!;
+  return quantile(drawn.sort(), 0.5);
 }
 
 /** The share to cut off at either end so that `n` values give 95 %: normal(-sqrt(n / (n - 1)) * t(0.975, n - 1)). */

@@ -24,6 +24,8 @@ export interface ServerSummary {
   /** When given, there are no figures. */
   readonly failure?: string;
   readonly figures?: Figures;
+  /** Of ramps: more at a time than here bring this server no more. */
+  readonly knee?: true;
   /** The line's first server over this one, turn by turn; absent for the first itself, and where either has no figures. */
   readonly ratio?: Spread;
 }
@@ -84,7 +86,12 @@ export function summarizeLine(line: LineResult, machine: Machine): LineSummary {
   const servers = line.servers.map((server, index): ServerSummary => {
     if (!hasFigures(server)) return { server: server.server, failure: server.failure ?? 'did nothing' };
     const ratio = index === 0 ? undefined : turnRatios(rates[0] ?? [], rates[index]!);
-    return { server: server.server, figures: figuresOf(server, line, machine), ...(ratio && { ratio }) };
+    return {
+      server: server.server,
+      figures: figuresOf(server, line, machine),
+      ...(server.knee && { knee: server.knee }),
+      ...(ratio && { ratio }),
+    };
   });
   return { line, servers, rate, clientLimited: servers.some((server) => server.figures?.clientLimited) };
 }

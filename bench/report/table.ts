@@ -23,7 +23,7 @@ function rowOf(line: LineSummary, server: ServerSummary): { line: string; server
   const { figures } = server;
   return {
     line: server === line.servers[0] ? line.line.name : '',
-    server: `${server.server}${figures?.clientLimited ? ' *' : ''}${server.failure === undefined ? '' : ' failed'}`,
+    server: `${server.server}${figures?.clientLimited ? ' *' : ''}${server.knee ? ' ^' : ''}${server.failure === undefined ? '' : ' failed'}`,
     fields: fields.map((field) => fieldText(field, server)),
   };
 }
@@ -58,6 +58,9 @@ function notesOf(result: BenchResult, lines: readonly LineSummary[]): string[] {
   return [
     [...(ratio ? [ratio] : []), `${duration(seconds)} of load measured`].join('\n'),
     ...(failures.length > 0 ? [failures.join('\n')] : []),
+    ...(lines.some((line) => line.servers.some((server) => server.knee))
+      ? ['^ the knee of a ramp: more at a time brought this server no more']
+      : []),
     ...(limited.length > 0 ? [`* the client was the limit here, so the server may be faster than it says:\n${limited.join('\n')}`] : []),
   ];
 }

@@ -78,7 +78,7 @@ export function checkThresholds(result: BenchResult, expressions: readonly strin
 }
 
 function parse(text: string): Expression {
-  const [, left = '', comparison = '', number = ''] = /^(.+?)\s*(>=|<=|==|>|<)\s*(-?\d+(?:\.\d+)?)$/.exec(text.trim()) ?? [];
+  const [, left = '', comparison = '', number = ''] = /^([^<>=]+?)\s*(>=|<=|==|>|<)\s*(-?\d+(?:\.\d+)?)$/.exec(text.trim()) ?? [];
   if (comparison === '') throw new ThresholdMistake(`${text}: not of the form name.metric>=number`);
   const dot = left.lastIndexOf('.');
   const expression = { text, scope: left.slice(0, Math.max(0, dot)), metric: left.slice(dot + 1), comparison, limit: Number(number) };
