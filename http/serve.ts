@@ -20,6 +20,7 @@ import type { MirrorReport } from '../journal/embedded/mirror-set.ts';
 import type { HeadOf, Journal } from '../journal/journal.ts';
 import { nodeDisk } from '../journal/node-disk.ts';
 import { openClassicStore, removeClassicStore } from '../snapshots/classic-store.ts';
+import { laggingStore } from '../snapshots/lagging-store.ts';
 import { openStandbyStore, type StandbyStore, type StoreDrive } from '../snapshots/standby-store.ts';
 import { StateStoreUnavailable } from '../snapshots/state-store.ts';
 import { rootCredentials } from './auth/credentials.ts';
@@ -194,7 +195,7 @@ async function stateDrives(drives: Drives): Promise<StoreDrive[]> {
       open: async () => {
         // Opening makes directories: on a drive that was taken away it would make the drive's own.
         if (!drive.readable || !(await drive.disk.exists(markDirectory))) throw new StateStoreUnavailable(`${drive.disk.name} is away`);
-        return openClassicStore(directory, { hotTables: [tables.buckets] });
+        return laggingStore(await openClassicStore(directory, { hotTables: [tables.buckets] }), systemClock);
       },
       remove: () => removeClassicStore(directory),
     };

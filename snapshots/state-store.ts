@@ -15,7 +15,7 @@ export interface StateStore {
   /**
    * One atomic batch together with the position it reflects. Calls must come one after the other, positions ascending (a
    * repeated position is allowed). Of several changes of one key the last counts. Need not be durable when it resolves: the
-   * journal is. Visible to get and range when it resolves.
+   * journal is. Visible to get and range when it resolves. Keys and values are the store's from the call on: nobody changes their bytes.
    */
   write(changes: readonly RowChange[], position: number): Promise<void>;
   close(): Promise<void>;

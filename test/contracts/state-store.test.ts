@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+import { systemClock } from '../../http/system-clock.ts';
 import { openClassicStore } from '../../snapshots/classic-store.ts';
+import { laggingStore } from '../../snapshots/lagging-store.ts';
 import { memoryStore } from '../../snapshots/memory-store.ts';
 import { openStandbyStore } from '../../snapshots/standby-store.ts';
 import { temporaryDirectory } from '../support/files.ts';
@@ -17,6 +19,12 @@ testStateStore('LevelDB', async () => {
 testStateStore('LevelDB with a hot table', async () => {
   const place = temporaryDirectory('state-store-hot');
   const open = () => openClassicStore(join(place.path, 'snapshots'), { ...small, hotTables: ['heads'] });
+  return { open, keeps: true, dispose: async () => place.remove() };
+});
+
+testStateStore('LevelDB whose rows arrive later', async () => {
+  const place = temporaryDirectory('state-store-lagging');
+  const open = async () => laggingStore(await openClassicStore(join(place.path, 'snapshots'), small), systemClock);
   return { open, keeps: true, dispose: async () => place.remove() };
 });
 

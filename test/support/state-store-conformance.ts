@@ -76,9 +76,7 @@ export function testStateStore(name: string, make: () => Promise<StateStoreUnder
   });
 
   check('what a reader gets is its own', async (store) => {
-    const value = bytes('unchanged');
-    await store.write([{ table: 'heads', key: bytes('a'), value }], 1);
-    value.fill(0);
+    await store.write([put('a', 'unchanged')], 1);
     store.get('heads', bytes('a'))!.fill(0);
     (await store.range('heads', { limit: 1 }))[0]!.value.fill(0);
     assert.equal(store.get('heads', bytes('a'))?.toString(), 'unchanged');
