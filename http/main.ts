@@ -30,6 +30,11 @@ async function main(args: readonly string[]): Promise<void> {
   configure(program.command('version'))
     .description('show the version, the runtime and the HTTP transport that loads')
     .action(() => showVersion());
+  configure(program.command('bench [arguments...]'))
+    .description('measure S3 servers side by side; `liteio bench --help` says how')
+    .allowUnknownOption()
+    .helpOption(false)
+    .action((rest: string[]) => runBench(rest));
   await program.parseAsync([...args]);
 }
 
@@ -67,6 +72,11 @@ async function showVersion(): Promise<void> {
   const { describeTransports } = await import('./transport/choose-listener.ts');
   const lines = [`liteio ${version}`, `node ${process.version} ${process.platform} ${process.arch}`, ...(await describeTransports())];
   process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+async function runBench(args: readonly string[]): Promise<void> {
+  const { benchCommand } = await import('../bench/bench-command.ts');
+  await benchCommand(configure(new Command('liteio bench')), args);
 }
 
 async function runServer(config: ServerConfig): Promise<void> {

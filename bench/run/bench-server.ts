@@ -70,7 +70,12 @@ export class BenchServer {
     let bucket = this.#buckets.get(name);
     if (bucket === undefined) {
       bucket = new BenchBucket(this.target, name, this.#run);
-      await bucket.make();
+      try {
+        await bucket.make();
+      } catch (error) {
+        bucket.close();
+        throw error;
+      }
       this.#buckets.set(name, bucket);
     }
     if (workload === 'versioned') await bucket.enableVersioning();

@@ -101,7 +101,18 @@ const arrows: readonly Arrow[] = [
     unless: /^http\/transport\/listener\.ts$/,
     why: 'operations and auth are below the life of a request',
   },
-  { from: /^(engine|http|journal|snapshots)\//, never: /^(test|bench)\//, why: 'the product does not lean on its tests' },
+  {
+    from: /^(engine|http|journal|snapshots)\//,
+    except: /^http\/main\.ts$/,
+    never: /^(test|bench)\//,
+    why: 'the product does not lean on its tests',
+  },
+  {
+    from: /^http\/main\.ts$/,
+    never: /^(test|bench)\//,
+    unless: /^bench\/bench-command\.ts$/,
+    why: 'the command line reaches the harness by its command',
+  },
   {
     from: /^(engine|http|journal|snapshots|bench)\//,
     except: /^http\/transport\/uws-/,

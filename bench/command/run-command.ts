@@ -1,0 +1,85 @@
+/** `liteio bench put get ...`: the run, what is seen of it while it goes on, and what is left of it. */
+import { writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { withoutSecrets, writeResult } from '../report/json.ts';
+import { liveLine } from '../report/live-line.ts';
+import { renderPage } from '../report/page.ts';
+import { type BenchResult, resultFormat } from '../report/result.ts';
+import { renderTable } from '../report/table.ts';
+import { checkThresholds, renderThresholds } from '../report/thresholds.ts';
+import { describeMachine } from '../run/machine.ts';
+import type { BenchPlan } from '../run/plan.ts';
+import { linesOf, runBench } from '../run/run-bench.ts';
+import { KeptSoFar } from './kept-so-far.ts';
+import { Misuse } from './misuse.ts';
+import type { RunOptions } from './run-options.ts';
+import { secretsOf } from './servers.ts';
+
+type Outputs = Pick<RunOptions, 'json' | 'html' | 'failUnder' | 'quiet'>;
+
+/** Resolves to the exit code. @throws Misuse and ThresholdMistake, before anything is started */
+export async function runCommand(plan: BenchPlan, outputs: Outputs): Promise<number> {
+  const ratio = outputs.failUnder?.find((expression) => /\bratio\s*[<>=]/.test(expression));
+  if (ratio !== undefined && plan.servers.length < 2) throw new Misuse(`${ratio}: a ratio needs a second server`);
+  checkThresholds(skeletonOf(plan), outputs.failUnder ?? []);
+  const interrupt = new Interrupt();
+  const kept = new KeptSoFar(plan, outputs.quiet ? undefined : liveLine(process.stderr));
+  try {
+    const result = await runBench(plan, kept, interrupt.signal);
+    return report(withoutSecrets(result, secretsOf(plan.servers)), outputs);
+  } catch (error) {
+    if (interrupt.name === undefined) throw error;
+    const result = kept.result();
+    if (result !== undefined) report(withoutSecrets(result, secretsOf(plan.servers)), { ...outputs, failUnder: [] });
+    process.stdout.write([...kept.unfinished(), `ended by ${interrupt.name} before its time`, ''].join('\n'));
+    return 128 + constants.signals[interrupt.name];
+  } finally {
+    interrupt.close();
+  }
+}
+
+/** The first SIGINT or SIGTERM ends the run in order, the second one at once. */
+class Interrupt {
+  readonly #controller = new AbortController();
+  name: NodeJS.Signals | undefined;
+
+  constructor() {
+    process.on('SIGINT', this.#heard);
+    process.on('SIGTERM', this.#heard);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  close(): void {
+    process.off('SIGINT', this.#heard);
+    process.off('SIGTERM', this.#heard);
+  }
+
+  readonly #heard = (name: NodeJS.Signals): void => {
+    // What the harness started is killed as the process ends.
+    if (this.name !== undefined) process.exit(128 + constants.signals[name]);
+    this.name = name;
+    this.#controller.abort(new Error(`ended by ${name}`));
+  };
+}
+
+function report(result: BenchResult, { json, html, failUnder = [] }: Outputs): number {
+  process.stdout.write(renderTable(result));
+  if (json !== undefined) writeResult(json, result);
+  if (html !== undefined) writeFileSync(html, renderPage(result));
+  const thresholds = checkThresholds(result, failUnder);
+  if (thresholds.length > 0) process.stdout.write(`\n${renderThresholds(thresholds)}\n`);
+  const failed = result.lines.some((line) => line.servers.some((server) => server.failure !== undefined));
+  return failed || thresholds.some(({ met }) => !met) ? 1 : 0;
+}
+
+/** A result with the run's lines and servers and no figures: what `--fail-under` may name is known before the run. */
+function skeletonOf(plan: BenchPlan): BenchResult {
+  const servers = plan.servers.map(({ name }) => ({ name, endpoint: '', banner: '' }));
+  const empty = servers.map(({ name }) => ({ server: name, turns: [], operations: {}, samples: [] }));
+  const lines = linesOf(plan).map(({ name, workload, size, concurrency }) => ({ name, workload, size, concurrency, servers: empty }));
+  const { seed } = plan;
+  return { format: resultFormat, startedAt: '', version: '', command: [], seed, machine: describeMachine(), servers, lines };
+}
