@@ -74,7 +74,7 @@ function paceOf(seconds: readonly Second[], trend: Slope | undefined): string[] 
   const where = `at ${shown.join(', ')}${stalls.length > stallsShown ? ', ...' : ''} of load`;
   return [
     `  first, last  ${number(first)} op/s in the first ${length} s, ${number(last)} in the last: ${signedPercent(last / first - 1)}`,
-    `  trend        ${trendText(trend, usual)}`,
+    `  trend        ${trendText(trend, usual / seconds.at(-1)!.load)}`,
     `  worst second ${number(rateOf(worst))} op/s at ${number(worst.load)} s of load (median second ${number(usual)}), p99 ${number(worst.sample.p99)} ms`,
     `  stalls       ${stalls.length === 0 ? `none: no second under ${percent(stallShare)} of the median` : `${stalls.length} of ${seconds.length} seconds under ${percent(stallShare)} of the median, ${where}`}`,
   ];
@@ -100,11 +100,12 @@ function trendPoint(seconds: readonly Second[]): [number, number] {
   return [(seconds[0]!.load + seconds.at(-1)!.load) / 2, meanRate(seconds)];
 }
 
-function trendText(trend: Slope | undefined, usual: number): string {
+/** `whole`: the slope by which the usual rate is gained over the whole load. */
+function trendText(trend: Slope | undefined, whole: number): string {
   if (trend === undefined) return 'too few seconds to say';
-  const perMinute = (slope: number): string => signedPercent((slope * 60) / usual);
+  const over = (slope: number): string => signedPercent(slope / whole);
   const verdict = trend.low > 0 ? 'rising' : trend.high < 0 ? 'falling' : 'none beyond noise';
-  return `${perMinute(trend.slope)} a minute (95 %: ${perMinute(trend.low)} to ${perMinute(trend.high)}): ${verdict}`;
+  return `${over(trend.slope)} over the load (95 %: ${over(trend.low)} to ${over(trend.high)}): ${verdict}`;
 }
 
 function residentOf({ turns }: LineServer): string[] {

@@ -2,6 +2,7 @@
 import type { PreparingStep, RunBegun, RunListener, ServerFailed, TurnPlace } from '../run/run-listener.ts';
 import { count, duration, number } from './format.ts';
 import type { LineResult, Sample, ServerRecord } from './result.ts';
+import { shortestSeconds } from './seconds.ts';
 import { median } from './statistics.ts';
 import { turnRates } from './summary.ts';
 
@@ -32,7 +33,9 @@ export function liveLine(output: LiveOutput, now: () => number = () => performan
     serverReady: ({ name, endpoint, process }: ServerRecord) =>
       lasting(`${name}: serves ${endpoint}${process === undefined ? '' : `, up in ${number(process.startSeconds)} s`}`),
     turnBegun: (place: TurnPlace) => passing(placeText(place)),
-    sampled: (place: TurnPlace, sample: Sample) => passing(`${placeText(place)}  ${sampleText(sample)}${leftText(clock)}`),
+    sampled(place: TurnPlace, sample: Sample): void {
+      if ((sample.seconds ?? 1) >= shortestSeconds) passing(`${placeText(place)}  ${sampleText(sample)}${leftText(clock)}`);
+    },
     turnFinished: () => clock.turnFinished(),
     lineFinished(line: LineResult): void {
       clock.lineFinished(line);

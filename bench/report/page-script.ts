@@ -174,7 +174,11 @@ export function shortNumber(value: number | null | undefined): string {
 /** Times differ from server to server: joined, with a break between turns. */
 export function throughputValues(line: PageLine): uPlotChart.AlignedData {
   if (line.servers.length === 0) return [[]];
-  return uPlot.join(line.servers.map((server) => [server.load, server.rates] as unknown as uPlotChart.AlignedData));
+  const reachesToNeighbours = 2;
+  return uPlot.join(
+    line.servers.map((server) => [server.load, server.rates] as unknown as uPlotChart.AlignedData),
+    line.servers.map(() => [0, reachesToNeighbours]),
+  );
 }
 
 export function latencyValues(data: PageData, line: PageLine): uPlotChart.AlignedData {

@@ -37,6 +37,7 @@ footer{max-width:1240px;margin:48px auto 0;padding:16px 24px 40px;color:var(--qu
 :focus-visible{outline:2px solid var(--link);outline-offset:2px}
 .swatch{display:inline-block;width:.7em;height:.7em;border-radius:2px;margin-right:.5em}
 .mark{display:inline-block;font-size:11px;line-height:1.4;color:var(--caution);border:1px solid currentColor;border-radius:3px;padding:0 4px;margin-left:4px;white-space:nowrap}
+.mark.knee{color:var(--quiet)}
 .note{color:var(--caution)}
 .failure{color:var(--server7)}
 `;

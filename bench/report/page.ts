@@ -63,7 +63,7 @@ function pageHeader({ machine, servers, startedAt, version, command, seed }: Ben
 <h1>${escapeHtml(servers.map((server) => server.name).join(', '))}, side by side</h1>
 <p class="lead">Measured on <time datetime="${escapeHtml(startedAt)}">${escapeHtml(startedAt.replace('T', ' ').replace(/(\.\d+)?Z$/, ' UTC'))}</time>, in turn on one machine</p>
 <dl>${facts.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join('')}</dl>
-<pre><code>${escapeHtml(command.map(quoted).join(' '))}</code></pre>
+${command.length === 0 ? '' : `<pre><code>${escapeHtml(command.map(quoted).join(' '))}</code></pre>`}
 ${serversTable(servers)}
 </header>`;
 }

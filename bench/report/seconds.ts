@@ -10,7 +10,7 @@ export interface Second {
 }
 
 /** Less than this of a second at the end of a turn says little as a rate: it is left out. */
-const shortestSeconds = 0.25;
+export const shortestSeconds = 0.25;
 
 /** One list a turn, in order. A sample belongs to the last turn that had begun before it was taken. */
 export function secondsByTurn({ turns, samples }: LineServer): Second[][] {
