@@ -43,8 +43,6 @@ function bodiesOf(size: string, bytesMin: number): Bodies {
   return bodies.bodies;
 }
 
-const laidOutKey = (size: string, number: number): string => `${laidOutPrefix(prefix, size)}${keyOf(plan.keyLayout, number)}`;
-
 function open({ site, lanes }: Order): { readonly client: S3Client; readonly requests: CheckedRequests } {
   underWay?.client.close();
   const client = new S3Client(site.target, lanes, plan);
@@ -55,9 +53,10 @@ async function layOutShare(order: LayOut): Promise<void> {
   const { client, requests } = open(order);
   const all = bodiesOf(order.size, 1);
   all.hash();
+  const begin = laidOutPrefix(prefix, order.size);
   function* share(): Generator<LaidOut> {
     for (let number = thread; number < order.objects; number += plan.threads) {
-      yield { key: laidOutKey(order.size, number), body: all.of(number) };
+      yield { key: `${begin}${keyOf(plan.keyLayout, number)}`, body: all.of(number) };
     }
   }
   const lanes = new LaneSet(requests, () => client.close());
@@ -72,7 +71,8 @@ function groupOf({ workload, line, size }: Prepare): string {
 }
 
 function groundOf(order: Prepare, requests: CheckedRequests): Ground {
-  const group = groupOf(order);
+  const laidOut = laidOutPrefix(prefix, order.size);
+  const own = ownPrefix(prefix, groupOf(order));
   let next = ((order.line.index * turnsMax + order.turn + 1) * plan.threads + thread) * numbersPerTurn;
   return {
     requests,
@@ -84,9 +84,9 @@ function groundOf(order: Prepare, requests: CheckedRequests): Ground {
     seconds: order.seconds,
     steps: order.operations,
     checksum: plan.checksum,
-    laidOutPrefix: laidOutPrefix(prefix, order.size),
-    laidOut: (number) => laidOutKey(order.size, number),
-    own: (number) => `${ownPrefix(prefix, group)}${keyOf(plan.keyLayout, number)}`,
+    laidOutPrefix: laidOut,
+    laidOut: (number) => `${laidOut}${keyOf(plan.keyLayout, number)}`,
+    own: (number) => `${own}${keyOf(plan.keyLayout, number)}`,
     fresh: () => next++,
   };
 }
