@@ -3,12 +3,17 @@ import { type Rejection, reject } from '../rejection.ts';
 import type { DeleteConditions, ReadConditions, WriteConditions } from '../vocabulary.ts';
 import type { Version } from './version.ts';
 
-export function refuseRead(version: Version, conditions: ReadConditions, headers: Readonly<Record<string, string>>): Rejection | undefined {
+/** `headers`: what "not modified" says beside the validators. */
+export function refuseRead(
+  version: Version,
+  conditions: ReadConditions,
+  headers: () => Readonly<Record<string, string>>,
+): Rejection | undefined {
   const failed = failedCondition(version, conditions);
   if (failed === undefined) return undefined;
   if (failed === 'If-Match' || failed === 'If-Unmodified-Since') return reject('PreconditionFailed', { Condition: failed });
   const validators = { 'header:ETag': `"${version.etag}"`, 'header:Last-Modified': new Date(version.lastModified).toUTCString() };
-  return reject('NotModified', { ...validators, ...headers });
+  return reject('NotModified', { ...validators, ...headers() });
 }
 
 /** The source of a copy: whatever fails is a precondition failed. */

@@ -91,7 +91,7 @@ async function readObject(door: Door, query: ReadObject, method: 'GET' | 'HEAD')
   for (let attempt = 0; attempt < readAttemptsMax; attempt += 1) {
     const located = await locate(door.rows, query);
     if (isRejection(located)) return located;
-    const refused = refuseMarker(located, method) ?? refuseRead(located.version, query.conditions, unchangedHeaders(located));
+    const refused = refuseMarker(located, method) ?? refuseRead(located.version, query.conditions, () => unchangedHeaders(located));
     if (refused !== undefined) return refused;
     const slice = sliceOf(door.rows, located, query);
     if (isRejection(slice)) return slice;

@@ -5,15 +5,24 @@ import type { S3Request } from '../request/s3-request.ts';
 
 /** `prefix` is '' for the request's own conditions, `x-amz-copy-source-` for those on the source of a copy. */
 export function parseReadConditions(request: S3Request, prefix: '' | 'x-amz-copy-source-' = ''): ReadConditions {
-  const ifMatch = etagsOf(request.header(`${prefix}if-match`));
-  const ifNoneMatch = etagsOf(request.header(`${prefix}if-none-match`));
-  const ifModifiedSince = timeOf(request.header(`${prefix}if-modified-since`));
-  const ifUnmodifiedSince = timeOf(request.header(`${prefix}if-unmodified-since`));
+  const names = readConditions[prefix];
   return {
-    ...(ifMatch && { ifMatch }),
-    ...(ifNoneMatch && { ifNoneMatch }),
-    ...(ifModifiedSince !== undefined && { ifModifiedSince }),
-    ...(ifUnmodifiedSince !== undefined && { ifUnmodifiedSince }),
+    ifMatch: etagsOf(request.header(names.ifMatch)),
+    ifNoneMatch: etagsOf(request.header(names.ifNoneMatch)),
+    ifModifiedSince: timeOf(request.header(names.ifModifiedSince)),
+    ifUnmodifiedSince: timeOf(request.header(names.ifUnmodifiedSince)),
+  };
+}
+
+const readConditions = { '': namesWith(''), 'x-amz-copy-source-': namesWith('x-amz-copy-source-') };
+
+/** Names put together for each request would have to be hashed for each. */
+function namesWith(prefix: string) {
+  return {
+    ifMatch: `${prefix}if-match`,
+    ifNoneMatch: `${prefix}if-none-match`,
+    ifModifiedSince: `${prefix}if-modified-since`,
+    ifUnmodifiedSince: `${prefix}if-unmodified-since`,
   };
 }
 

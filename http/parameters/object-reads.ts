@@ -16,7 +16,11 @@ export interface Read {
   readonly showChecksum: boolean;
 }
 
-const overridable = ['content-type', 'content-language', 'expires', 'cache-control', 'content-disposition', 'content-encoding'] as const;
+/** Query parameter -> the stored header it stands for. */
+const overridable = ['content-type', 'content-language', 'expires', 'cache-control', 'content-disposition', 'content-encoding'].map(
+  (name) => [`response-${name}`, name] as const,
+);
+const noOverrides: ReadonlyMap<string, string> = new Map();
 
 /** Rejection: InvalidArgument, InvalidRequest, NotImplemented. */
 export function parseRead(request: S3Request): Read | Rejection {
@@ -28,27 +32,26 @@ export function parseRead(request: S3Request): Read | Rejection {
   if (range && partNumber !== undefined) {
     return reject('InvalidRequest', { Message: 'Cannot specify both Range header and partNumber query parameter' });
   }
-  const overrides = new Map<string, string>();
-  for (const name of overridable) {
-    const value = request.query.get(`response-${name}`);
-    if (value !== undefined) overrides.set(name, value);
-  }
+  const overrides = parseOverrides(request);
   if (overrides.size > 0 && request.caller.accessKey === '') {
     return reject('InvalidRequest', { Message: 'Request specific response headers cannot be used for anonymous GET requests.' });
   }
   const { bucket, key } = request;
   return {
-    query: {
-      bucket,
-      key,
-      ...version,
-      conditions: parseReadConditions(request),
-      ...(range && { range }),
-      ...(partNumber !== undefined && { partNumber }),
-    },
+    query: { bucket, key, ...version, conditions: parseReadConditions(request), range, partNumber },
     overrides,
     showChecksum: request.header('x-amz-checksum-mode')?.toUpperCase() === 'ENABLED',
   };
+}
+
+function parseOverrides({ query }: S3Request): ReadonlyMap<string, string> {
+  if (query.parameters.length === 0) return noOverrides;
+  const overrides = new Map<string, string>();
+  for (const [parameter, name] of overridable) {
+    const value = query.get(parameter);
+    if (value !== undefined) overrides.set(name, value);
+  }
+  return overrides;
 }
 
 /** No Content-Range can say "none of nothing": the only part of an empty object is the whole of it. */

@@ -7,8 +7,9 @@ export const partNumberMax = 10_000;
 
 /** `Range` of a read. Several ranges, another unit or bad syntax ask for the whole object, as RFC 9110 lets a server do. */
 export function parseRange(header: string | undefined): RangeRequest | undefined {
-  const found = /^bytes\s*=\s*(\d*)\s*-\s*(\d*)$/i.exec(header ?? '');
-  if (header === undefined || !found) return undefined;
+  if (header === undefined) return undefined;
+  const found = /^bytes\s*=\s*(\d*)\s*-\s*(\d*)$/i.exec(header);
+  if (!found) return undefined;
   const [, first = '', last = ''] = found;
   if (first === '') return last === '' ? undefined : { kind: 'suffix', length: position(last), raw: header };
   if (last === '') return { kind: 'from', first: position(first), raw: header };

@@ -46,11 +46,11 @@ test('conditions of a read', () => {
     [{ ifMatch: ['other'], ifNoneMatch: ['tag'] }, 'PreconditionFailed'],
   ];
   for (const [conditions, code] of cases) {
-    assert.equal(refuseRead(version, conditions, {})?.rejected, code, JSON.stringify(conditions));
+    assert.equal(refuseRead(version, conditions, () => ({}))?.rejected, code, JSON.stringify(conditions));
     const copied = code === 'NotModified' ? 'PreconditionFailed' : code;
     assert.equal(refuseCopy(version, conditions)?.rejected, copied, `copy ${JSON.stringify(conditions)}`);
   }
-  const facts = refuseRead(version, { ifNoneMatch: ['tag'] }, { 'header:x-amz-version-id': 'v' })?.facts;
+  const facts = refuseRead(version, { ifNoneMatch: ['tag'] }, () => ({ 'header:x-amz-version-id': 'v' }))?.facts;
   assert.deepEqual(facts, {
     'header:ETag': '"tag"',
     'header:Last-Modified': 'Mon, 01 Jan 2024 12:00:00 GMT',
