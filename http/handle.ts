@@ -18,7 +18,7 @@ import { unservedHeader } from './request/unserved-headers.ts';
 import { route } from './router.ts';
 import { errorAnswer, rejectionOf } from './s3-errors.ts';
 import type { Exchange, ExchangeHandler } from './transport/listener.ts';
-import { xmlDeclaration } from './xml.ts';
+import { xmlBytes } from './xml.ts';
 
 /** The part of a pino logger that is used. */
 export interface RequestLog {
@@ -157,7 +157,7 @@ function answer(exchange: Exchange, outcome: S3Answer | Rejection, trace: Reques
   for (const [name, value] of headers) sent.push([name, value]);
   if (xml !== undefined) {
     sent.push(['Content-Type', 'application/xml']);
-    exchange.send(status, sent, xmlDeclaration + xml);
+    exchange.send(status, sent, xmlBytes(xml));
   } else if (content === undefined) {
     exchange.send(status, sent, undefined, contentLength);
   } else if (content.body.whole !== undefined) {

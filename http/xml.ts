@@ -124,6 +124,17 @@ export function element(name: string, text: string | number | boolean | undefine
   return text === undefined ? '' : `<${name}>${typeof text === 'string' ? escapeXml(text) : text}</${name}>`;
 }
 
+/** A document as UTF-8. Pieces are written one by one: putting a long text together first costs more than its encoding. */
+export function xmlBytes(root: string | readonly string[]): Buffer {
+  const pieces = typeof root === 'string' ? [xmlDeclaration, root] : [xmlDeclaration, ...root];
+  let bytes = 0;
+  for (const piece of pieces) bytes += Buffer.byteLength(piece);
+  const document = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  for (const piece of pieces) at += document.write(piece, at);
+  return document;
+}
+
 const hostile = /[&<>"'\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufffe\uffff]/;
 const everyHostile = new RegExp(hostile, 'g');
 

@@ -81,7 +81,14 @@ export function unpackVersion(row: Packed): Version {
   };
 }
 
-export const versionOf = (row: Uint8Array): Version => unpackVersion(unpack(row));
+/** The decoder hangs a view of its own on every buffer it is given: rows that come by the thousand are read from one and the same. */
+const scratch = Buffer.alloc(4096);
+
+export function versionOf(row: Uint8Array): Version {
+  if (row.length > scratch.length) return unpackVersion(unpack(row));
+  scratch.set(row);
+  return unpackVersion(packr.unpack(scratch, { start: 0, end: row.length }) as unknown[]);
+}
 export const bucketOf = (row: Uint8Array): BucketInfo => unpackBucket(unpack(row));
 
 export function packContent(content: Content): unknown {
@@ -215,10 +222,15 @@ function packPairs(pairs: ObjectMetadata['user']): unknown {
 function unpackPairs(packed: unknown): Record<string, string> {
   if (packed === 0) return {};
   const flat = packed as string[];
-  const pairs: [name: string, value: string][] = [];
-  for (let at = 0; at < flat.length; at += 2) pairs.push([flat[at]!, flat[at + 1]!]);
-  // Assigning one by one would lose a pair named `__proto__`.
-  return Object.fromEntries(pairs);
+  const pairs: Record<string, string> = {};
+  for (let at = 0; at < flat.length; at += 2) {
+    const name = flat[at]!;
+    const value = flat[at + 1]!;
+    // Assigned, this one name would be lost.
+    if (name === '__proto__') Object.defineProperty(pairs, name, { value, enumerable: true, writable: true, configurable: true });
+    else pairs[name] = value;
+  }
+  return pairs;
 }
 
 export function expectFormat(row: Packed): void {

@@ -35,11 +35,16 @@ export const listObjectsV2: Operation = {
       element('EncodingType', encodingType) +
       element('IsTruncated', page.next !== undefined);
     const owner = query.get('fetch-owner') === 'true';
-    const contents = page.objects.map((object) => contentsXml(object, { show, owner })).join('');
+    const row = { show, owner };
+    const contents = page.objects.map((object) => contentsXml(object, row));
     return {
       status: 200,
       headers: [['x-amz-bucket-region', request.region]],
-      xml: `<ListBucketResult xmlns="${s3Namespace}">${head}${contents}${commonPrefixesXml(page.commonPrefixes, show)}</ListBucketResult>`,
+      xml: [
+        `<ListBucketResult xmlns="${s3Namespace}">${head}`,
+        ...contents,
+        `${commonPrefixesXml(page.commonPrefixes, show)}</ListBucketResult>`,
+      ],
     };
   },
 };

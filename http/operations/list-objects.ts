@@ -28,11 +28,16 @@ export const listObjects: Operation = {
       element('Delimiter', delimiter === '' ? undefined : show(delimiter)) +
       element('EncodingType', encodingType) +
       element('IsTruncated', page.next !== undefined);
-    const contents = page.objects.map((object) => contentsXml(object, { show, owner: true })).join('');
+    const row = { show, owner: true };
+    const contents = page.objects.map((object) => contentsXml(object, row));
     return {
       status: 200,
       headers: [['x-amz-bucket-region', request.region]],
-      xml: `<ListBucketResult xmlns="${s3Namespace}">${head}${contents}${commonPrefixesXml(page.commonPrefixes, show)}</ListBucketResult>`,
+      xml: [
+        `<ListBucketResult xmlns="${s3Namespace}">${head}`,
+        ...contents,
+        `${commonPrefixesXml(page.commonPrefixes, show)}</ListBucketResult>`,
+      ],
     };
   },
 };

@@ -1,7 +1,7 @@
 /** Pieces of XML that listings share. */
 import type { ObjectInfo, Owner } from '../../engine/vocabulary.ts';
 import { element, escapeXml } from '../xml.ts';
-import { isoTime, quoted, storageClassOf } from './object-headers.ts';
+import { isoTime, storageClassOf } from './object-headers.ts';
 
 /** How keys are shown: see `keyText`. */
 export type KeyText = (key: string) => string;
@@ -32,7 +32,7 @@ export function objectFields(object: ObjectInfo): string {
       ? ''
       : `<ChecksumAlgorithm>${checksum.algorithm}</ChecksumAlgorithm><ChecksumType>${checksum.type}</ChecksumType>`;
   return (
-    `<LastModified>${isoTime(object.lastModified)}</LastModified><ETag>${escapeXml(quoted(object.etag))}</ETag>${checksumFields}` +
+    `<LastModified>${isoTime(object.lastModified)}</LastModified><ETag>&quot;${escapeXml(object.etag)}&quot;</ETag>${checksumFields}` +
     `<Size>${object.size}</Size><StorageClass>${storageClassOf(object)}</StorageClass>`
   );
 }

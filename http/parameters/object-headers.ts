@@ -96,9 +96,14 @@ export function httpDate(milliseconds: number): string {
 
 const secondText = remembering(1024, (second: number) => new Date(second * 1000).toUTCString());
 
+/** `2013-05-24T00:00:00.000Z`. A listing shows a thousand of them, many of the same second. */
 export function isoTime(milliseconds: number): string {
-  return new Date(milliseconds).toISOString();
+  const second = Math.floor(milliseconds / 1000);
+  return isoSecond(second) + thousandths[milliseconds - second * 1000]!;
 }
+
+const isoSecond = remembering(1024, (second: number) => new Date(second * 1000).toISOString().slice(0, 20));
+const thousandths = Array.from({ length: 1000 }, (_, thousandth) => `${String(thousandth).padStart(3, '0')}Z`);
 
 /** `x-amz-version-id`, in a bucket where versioning was ever turned on. */
 export function versionHeader(versionId: string | undefined): ResponseHeaders {

@@ -35,8 +35,8 @@ export interface S3Answer {
   readonly status: number;
   /** Without x-amz-request-id and x-amz-id-2, which every answer gets. */
   readonly headers: ResponseHeaders;
-  /** The root element: the XML declaration and Content-Type application/xml go out with it. */
-  readonly xml?: string;
+  /** The root element, in pieces where it is long: the XML declaration and Content-Type application/xml go out with it. */
+  readonly xml?: string | readonly string[];
   /** Bytes of an object, streamed with back-pressure. */
   readonly content?: { readonly body: Body; readonly length: number };
   /** Answers without a body (HEAD): the length the header shows. */

@@ -2,7 +2,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isRejection } from '../../engine/rejection.ts';
-import { childOf, childrenOf, element, escapeXml, keyText, readXml, s3Namespace, textOf, type XmlElement } from '../../http/xml.ts';
+import {
+  childOf,
+  childrenOf,
+  element,
+  escapeXml,
+  keyText,
+  readXml,
+  s3Namespace,
+  textOf,
+  type XmlElement,
+  xmlBytes,
+  xmlDeclaration,
+} from '../../http/xml.ts';
 
 function read(text: string, rootName = 'R'): XmlElement {
   const root = readXml(Buffer.from(text), rootName);
@@ -110,4 +122,11 @@ test('encoding-type=url', () => {
   const url = keyText('url');
   assert.equal(url("a b/é+%~*'()\u0001"), 'a%20b/%C3%A9%2B%25~%2A%27%28%29%01');
   assert.equal(keyText(undefined)('a b'), 'a b');
+});
+
+test('a document is the same in pieces as in one, whatever its characters', () => {
+  const pieces = ['<A>', 'plain', 'ä€😀', '', '</A>'];
+  const whole = `${xmlDeclaration}<A>plainä€😀</A>`;
+  assert.equal(xmlBytes(pieces).toString('utf8'), whole);
+  assert.equal(xmlBytes(pieces.join('')).toString('utf8'), whole);
 });
