@@ -137,7 +137,8 @@ function findFailure(): string | undefined {
   const plain = openPlainKernel(fast.memory);
   const bytes = new Uint8Array(fast.memory, kernelBytes);
   // A fixed pseudo-random sequence: the same proof on every start.
-  for (let i = 0, x = 0x9e3779b9; i < bytes.length; i += 1) bytes[i] = (x = Math.imul(x ^ (x >>> 15), 0x2c1b3c6d) + i) >>> 24;
+  const words = new Uint32Array(fast.memory, kernelBytes);
+  for (let i = 0, x = 0x9e3779b9; i < words.length; i += 1) words[i] = x = Math.imul(x ^ (x >>> 15), 0x2c1b3c6d) + i;
   for (let parity = 1; parity <= 8; parity += 1) {
     const data = shardsMax - parity;
     const place = (index: number) => kernelBytes + index * length;

@@ -145,14 +145,16 @@ function nibbleTables(rows: Uint8Array): Uint8Array {
 /** The same in plain JavaScript, a table of products for each coefficient. */
 export function openPlainKernel(memory: SharedArrayBuffer): Kernel {
   const bytes = new Uint8Array(memory);
-  const products = Array.from({ length: 256 }, (_, coefficient) => productsOf(coefficient));
+  /** By coefficient, as far as they were needed. */
+  const products: Uint8Array[] = [];
   return {
     name: 'plain',
     memory,
     code(rows, sources, outputs, length) {
       outputs.forEach((output, row) => {
         sources.forEach((source, column) => {
-          const table = products[rows[row * sources.length + column]!]!;
+          const coefficient = rows[row * sources.length + column]!;
+          const table = (products[coefficient] ??= productsOf(coefficient));
           for (let i = 0; i < length; i += 1) {
             const product = table[bytes[source + i]!]!;
             bytes[output + i] = column === 0 ? product : bytes[output + i]! ^ product;
