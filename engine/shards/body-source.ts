@@ -5,6 +5,7 @@
 import { assert } from '../assert.ts';
 import type { Body } from '../body.ts';
 import type { Clock } from '../clock.ts';
+import { copyInto } from './copy-into.ts';
 
 /** Fewest body bytes of a stripe that isn't the last; so many a body gathers outside of stripe buffers while those are scarce. */
 export const shortStripeBytesMin = 256 * 1024;
@@ -118,9 +119,4 @@ export class BodySource {
       );
     });
   }
-}
-
-/** `set` goes byte by byte into shared memory where the two don't lie alike; to `fill` with as many bytes as there is room for is one plain copy. */
-function copyInto(target: Buffer, at: number, bytes: Uint8Array): void {
-  if (bytes.length > 0) target.fill(bytes, at, at + bytes.length);
 }

@@ -3,7 +3,9 @@
  * damaged, on a drive that is away, or late. Blocks are read into buffers of their own and copied once they are proved, so a
  * read that comes back late touches nothing.
  */
+
 import { headBytesOf, isHeadOf, isPieceIntact, pieceBytes, type StripePlace, shardBytesOf, slotOf, writeHead } from './block.ts';
+import { copyInto } from './copy-into.ts';
 import type { Timer } from './drive-votes.ts';
 import type { ErasureCode } from './erasure-code.ts';
 import type { SegmentFiles } from './segment-files.ts';
@@ -11,7 +13,7 @@ import type { SegmentFiles } from './segment-files.ts';
 /** Milliseconds to wait for a drive's block before parity takes its place. */
 export const readPatienceMilliseconds = 1_000;
 /** Idle block buffers kept for the next read. */
-const idleBuffersMax = 32;
+const idleBuffersMax = 16;
 
 /** A drive as the reader sees it. */
 export interface ReadableDrive {
@@ -156,7 +158,8 @@ export class StripeReader {
     const outcome = await this.inTime(loaded);
     const at = buffer + shard * shardBytes + range.from;
     if (outcome === true && this.prove(stripe, shard, block.subarray(0, headBytes + range.to - range.from), range)) {
-      block.copy(this.parts.memory, at, headBytes, headBytes + range.to - range.from);
+      const bytes = range.to - range.from;
+      copyInto(this.parts.memory, at, block.subarray(headBytes, headBytes + bytes));
       return 'proved';
     }
     if (outcome === 'late') {

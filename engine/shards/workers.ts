@@ -14,7 +14,7 @@ import { StripePool, smallStripeBytes } from './stripe-pool.ts';
 import { WorkerLink } from './worker-link.ts';
 
 /** Most bytes that stripe buffers take, over all workers; touched only as far as traffic needs it. */
-export const stripeMemoryBytes = 128 * 1024 * 1024;
+export const stripeMemoryBytes = 96 * 1024 * 1024;
 /** Large stripe buffers of one worker, at least. */
 const largeBuffersMin = 8;
 /** Small stripe buffers for each large one. */
