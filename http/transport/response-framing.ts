@@ -1,5 +1,4 @@
 /** What both transports do to an answer before it reaches the wire. */
-import { remembering } from '../remembering.ts';
 
 /** Answers that end with their headers, whatever else they say (RFC 9110, section 6.4.1). */
 export function isBodyless(status: number): boolean {
@@ -12,7 +11,9 @@ export function cleanHeaderValue(value: string): string {
 }
 
 /** Names come partly from clients (x-amz-meta-*): one that is no token can't be sent, and is left out. */
-export const isHeaderName = remembering(1024, (name: string) => TOKEN.test(name));
+export function isHeaderName(name: string): boolean {
+  return TOKEN.test(name);
+}
 
 const UNSAFE_IN_VALUE = /[\x00-\x08\x0a-\x1f\x7f]/;
 const EACH_UNSAFE_IN_VALUE = /[\x00-\x08\x0a-\x1f\x7f]/g;
