@@ -6,6 +6,8 @@ import { type LineSummary, type ServerSummary, summarizeLines } from '../report/
 import type { GroupName, StandingResult } from './standing-result.ts';
 
 const mebibyte = 1024 ** 2;
+/** A turn that is asked to last a minute ends with its last request. */
+const minuteSecondsMin = 59;
 
 export interface Goal {
   readonly name: string;
@@ -122,11 +124,12 @@ function resident(results: StandingResult, which: 'idleResidentBytes' | 'peakRes
   return judged(values, (mebibytes) => mebibytes < mebibytesMax);
 }
 
-/** Turns of a minute: the first and the last. */
+/** The first and the last of ten turns of a minute; undefined of a shorter run. */
 function minutesOf({ endurance }: StandingResult) {
   const turns = endurance?.lines[0]?.servers[0]?.turns ?? [];
   const [first, last] = [turns[0], turns.at(-1)];
-  return first === undefined || last === undefined || turns.length < 10 ? undefined : { first, last };
+  if (first === undefined || last === undefined || turns.length < 10 || first.seconds < minuteSecondsMin) return undefined;
+  return { first, last };
 }
 
 function throughputHolds(results: StandingResult): Measured | undefined {

@@ -12,32 +12,47 @@ import type { StandingResult } from './standing-result.ts';
 import { withResults, writeBenchmarks, writeRawResults } from './write-benchmarks.ts';
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
+const interrupt = new AbortController();
+/** What broke off without ending the run. */
+const troubles: string[] = [];
 
-async function main(args: readonly string[]): Promise<number> {
+function trouble(what: string, error: unknown): void {
+  const told = `BROKE OFF: ${what}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  troubles.push(told);
+  say(told);
+}
+
+async function main(args: readonly string[]): Promise<void> {
   const options = readOptions(args);
-  if (options.help) {
-    process.stdout.write(`${usage}\n`);
-    return 0;
+  if (options.help) return void process.stdout.write(`${usage}\n`);
+  if (options.installPeers) {
+    if (!(await installPeers(process.env, say))) throw new Error('not all of what can be built was built');
+    return;
   }
-  if (options.installPeers) return (await installPeers(process.env, say)) ? 0 : 1;
   // A broken mark is found before an hour has passed.
   withResults(readFileSync(options.file, 'utf8'), emptyResult(args));
-  const interrupt = new AbortController();
-  process.once('SIGINT', () => interrupt.abort(new Error('interrupted')));
+  for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => interrupt.abort(new Error(`ended by ${name}`)));
   const servers = await findServers(options.peers, process.env);
   for (const line of servers.missing) say(`NOT ON THIS MACHINE: ${line}`);
-  const runs = openStages({ options, servers, signal: interrupt.signal, say });
+  const runs = openStages({ options, servers, signal: interrupt.signal, say, trouble });
+  if (runs.length === 0) throw new Error('nothing was run');
   for (const { what, seconds } of runs) say(`${what}: about ${duration(seconds)}`);
   say(`in all about ${duration(runs.reduce((sum, { seconds }) => sum + seconds, 0))}`);
   await runAll(runs, emptyResult(args), options);
-  return 0;
+  if (troubles.length > 0) throw new Error(`${troubles.length} of the runs broke off`);
 }
 
 async function runAll(runs: readonly StageRun[], before: StandingResult, options: StandingOptions): Promise<void> {
   let results = before;
   for (const { what, run } of runs) {
     say(`== ${what}`);
-    results = { ...results, ...(await run(results)) };
+    try {
+      results = { ...results, ...(await run(results)) };
+    } catch (error) {
+      interrupt.signal.throwIfAborted();
+      trouble(what, error);
+      continue;
+    }
     say(`results: ${writeRawResults(options.file, results)}`);
     if (options.writes) writeBenchmarks(options.file, results);
   }
@@ -55,9 +70,9 @@ function emptyResult(args: readonly string[]): StandingResult {
 }
 
 main(process.argv.slice(2)).then(
-  (code) => process.exit(code),
-  (error: unknown) => {
-    say(`bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  () => process.exit(0),
+  (error: Error) => {
+    say(`bench: ${error.message}`);
     process.exit(1);
   },
 );

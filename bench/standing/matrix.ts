@@ -13,10 +13,13 @@ export interface PlansGround {
   readonly redundancy: number;
   readonly signal: AbortSignal;
   readonly say: (text: string) => void;
+  /** Told of a plan that broke off: the others are run all the same. */
+  readonly trouble: (what: string, error: unknown) => void;
 }
 
 /** undefined: no plan could be run. What could not is said on `say`. */
-export async function runPlans(plans: readonly BenchPlan[], { redundancy, signal, say }: PlansGround): Promise<BenchResult | undefined> {
+export async function runPlans(plans: readonly BenchPlan[], ground: PlansGround): Promise<BenchResult | undefined> {
+  const { redundancy, signal, say, trouble } = ground;
   const results: BenchResult[] = [];
   for (const plan of plans) {
     const free = freeBytes();
@@ -27,7 +30,12 @@ export async function runPlans(plans: readonly BenchPlan[], { redundancy, signal
       continue;
     }
     say(what);
-    results.push(await runBench(plan, liveLine(process.stderr), signal));
+    try {
+      results.push(await runBench(plan, liveLine(process.stderr), signal));
+    } catch (error) {
+      signal.throwIfAborted();
+      trouble(what, error);
+    }
   }
   return results.length === 0 ? undefined : joined(results);
 }

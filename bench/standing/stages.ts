@@ -34,6 +34,8 @@ export interface StageParts {
   readonly servers: ServerGroups;
   readonly signal: AbortSignal;
   readonly say: (text: string) => void;
+  /** Told of what broke off. */
+  readonly trouble: (what: string, error: unknown) => void;
 }
 
 export function openStages(parts: StageParts): StageRun[] {
@@ -56,7 +58,7 @@ function microStage({ signal, say }: StageParts): StageRun {
 }
 
 /** None where nothing was chosen, or nothing is there to compare a journal with. */
-function matrixStage({ options, servers, signal, say }: StageParts, group: GroupName): StageRun[] {
+function matrixStage({ options, servers, signal, say, trouble }: StageParts, group: GroupName): StageRun[] {
   const members = servers.groups[group];
   if (group === 'journals' && members.length === 1) {
     say('NOT RUN: the group journals: there is no nats-server to compare the embedded journal with');
@@ -73,7 +75,7 @@ function matrixStage({ options, servers, signal, say }: StageParts, group: Group
   }
   const run = async ({ matrix }: StandingResult): Promise<Partial<StandingResult>> => {
     const redundancy = group === 'one-drive' ? 1 : 1.5;
-    const result = await runPlans(plans, { redundancy, signal, say });
+    const result = await runPlans(plans, { redundancy, signal, say, trouble });
     if (result === undefined) return {};
     const described = members.map(({ name, version, durability }) => ({ name, version, durability }));
     return { matrix: { ...matrix, [group]: { servers: described, result } } };
@@ -150,7 +152,8 @@ async function largeStore({ options, servers, signal, say }: StageParts): Promis
     say(`${startsPerStore} starts each of an empty and of the large store`);
     const empty = { objects: 0, plan, directory: (start: number) => join(directory, `empty-${start}`) };
     const large = { objects: options.keys, plan, directory: () => join(directory, 'large') };
-    return { listing, startUp: [...(await measureStarts(empty, startsPerStore)), ...(await measureStarts(large, startsPerStore))] };
+    const startUp = [...(await measureStarts(empty, startsPerStore, signal)), ...(await measureStarts(large, startsPerStore, signal))];
+    return { listing, startUp };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -76,14 +76,15 @@ export interface StoreToStart {
   directory(start: number): string;
 }
 
-/** Starts a store several times, killing it in between: from the disk where the page cache can be dropped, then as it comes. */
-export async function measureStarts(store: StoreToStart, starts: number): Promise<StartUpFigure[]> {
+/** Starts a store several times, killing it in between: first from the disk where the page cache can be dropped, then as it comes. */
+export async function measureStarts(store: StoreToStart, starts: number, signal: AbortSignal): Promise<StartUpFigure[]> {
   const figures: StartUpFigure[] = [];
   for (const pageCache of ['dropped', 'warm'] as const) {
     if (pageCache === 'dropped' && !dropPageCache()) continue;
     const seconds: number[] = [];
     let residentBytes = 0;
     for (let start = 0; start < starts; start += 1) {
+      signal.throwIfAborted();
       if (pageCache === 'dropped') dropPageCache();
       const running = await startStore(store.plan, store.directory(figures.length * starts + start));
       seconds.push(running.seconds);

@@ -124,11 +124,11 @@ test('goals of listings, of the ten minutes and of cold starts', () => {
       {
         name: 'mixed-4KiB-c16',
         workload: 'mixed',
-        servers: [{ name: 'liteio', rate: 1000, noise: 0, pace: (second) => (second < 36 ? 1 : 0.8), resident: (turn) => 200 + turn }],
+        servers: [{ name: 'liteio', rate: 1000, noise: 0, pace: (second) => (second < 540 ? 1 : 0.8), resident: (turn) => 200 + turn }],
       },
     ],
     turns: 10,
-    secondsPerTurn: 4,
+    secondsPerTurn: 60,
   });
   const starts = { objects: 0, residentBytes: 1, seconds: [0.7, 1.3, 0.8] };
   const startUp = [
