@@ -1,7 +1,7 @@
 /**
  * Garage (AGPLv3), one node that replicates nothing. As it comes it syncs neither blocks nor metadata. With both settings on it syncs block
  * files and their directories, and LMDB's pages but not its meta page (MDB_NOMETASYNC, garage_db/lmdb_adapter.rs): the last transaction
- * before a power cut may be undone. Bodies up to 3 KiB lie in the metadata.
+ * before a power cut may be undone. Bodies below 3 KiB lie in the metadata.
  */
 import type { ServePlan } from '../run/plan.ts';
 import type { Peer } from './peer.ts';
@@ -33,7 +33,12 @@ function serve(name: string, program: string, durable: boolean): ServePlan {
     kind: 'serve',
     name,
     command: ['/bin/sh', '-c', script, program, '{dir}', configuration(durable)],
-    environment: { GARAGE_DEFAULT_ACCESS_KEY: credentials.accessKey, GARAGE_DEFAULT_SECRET_KEY: credentials.secretKey },
+    environment: {
+      GARAGE_DEFAULT_ACCESS_KEY: credentials.accessKey,
+      GARAGE_DEFAULT_SECRET_KEY: credentials.secretKey,
+      // In its favour: by default it logs each request.
+      RUST_LOG: 'warn',
+    },
     credentials,
   };
 }
@@ -53,6 +58,6 @@ export const garage: Peer = {
   async find(environment) {
     const program = await findProgram('garage', environment);
     if (program === undefined) return undefined;
-    return { program, version: await versionOf(program, ['--version'], /garage (\S+)/) };
+    return { program, version: await versionOf(program, ['--version'], /garage (?:cargo:)?v?(\S+)/) };
   },
 };
