@@ -143,5 +143,5 @@ function xmlEscaped(text: string): string {
 }
 
 function refused(what: string, answer: Answer): Error {
-  return new Error(`${what}: status ${answer.status} ${answer.body.toString('utf8', 0, 300)}`.trim());
+  return new Error(`${what}: status ${answer.status} ${answer.body.toString('utf8', 0, 300).replaceAll(/\s+/g, ' ')}`.trim());
 }

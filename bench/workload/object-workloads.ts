@@ -15,6 +15,7 @@ export const put: Workload = {
   },
 };
 
+/** What is read was written a short while before: on every server alike it comes from memory, not from the disk. */
 export const get: Workload = {
   async step(ground) {
     const { key, body } = anyLaidOut(ground);

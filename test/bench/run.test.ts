@@ -99,10 +99,10 @@ function plausible(line: string, { failure, turns, operations, samples }: LineSe
     const histogram = decodeFromCompressedBase64(record.histogram) as Histogram;
     assert.equal(histogram.totalCount, record.operations, line);
     const [p50, most] = [histogram.getValueAtPercentile(50), histogram.maxValue];
-    assert.ok(p50 > 20 && p50 <= most && most < 20e6, `${line}: p50 ${p50} us, most ${most} us`);
+    assert.ok(p50 > 20 && p50 <= most && most < 60e6, `${line}: p50 ${p50} us, most ${most} us`);
   }
   for (const turn of turns) {
-    assert.ok(turn.seconds > 0.001 && turn.seconds < 20, line);
+    assert.ok(turn.seconds > 0.001 && turn.seconds < 60, line);
     assert.ok(turn.clientCpuSeconds > 0 && turn.clientCpuSeconds < turn.seconds * 8, line);
     assert.ok(turn.busiestClientThread >= 0 && turn.busiestClientThread <= 1, line);
   }
@@ -284,11 +284,11 @@ test('a server that dies fails its lines with its last words, the others go on; 
   // The server is a child of what the harness starts: both must be gone, and both are counted.
   const script = `
     const child = require('node:child_process').spawn(process.execPath, process.argv.slice(1), { stdio: ['ignore', 'inherit', 'inherit'] });
-    setTimeout(() => { console.error('out of luck'); child.kill('SIGKILL'); process.exit(3); }, 2500);`;
+    setTimeout(() => { console.error('out of luck'); child.kill('SIGKILL'); process.exit(3); }, 1800);`;
   const mortal: ServePlan = { ...served('mortal'), command: [process.execPath, '-e', script, ...served('mortal').command.slice(1)] };
   const stillborn: ServePlan = { ...served('stillborn'), command: ['/nonexistent/server', '{port}'] };
   const told: string[] = [];
-  const limit = { seconds: 1, operations: Number.POSITIVE_INFINITY };
+  const limit = { seconds: 0.6, operations: Number.POSITIVE_INFINITY };
   const wanted = plan({ servers: [endpoint('steady', 1), mortal, stillborn], turns: 2, limit, workloads: ['put', 'stat'] });
   const result = await runBench(wanted, listening(told), never);
   for (const line of ['put-4KiB-c2', 'stat-4KiB-c2']) {
