@@ -57,9 +57,13 @@ function chosenOf(chosen: readonly string[] | undefined): Map<Peer, readonly str
   return new Map(others.map((peer) => [peer, named(peer)] as const).filter(([, names]) => names.length > 0));
 }
 
+/** Settings for workloads that the standing set doesn't have: only when they are named. */
+const versionsOnly: readonly string[] = ['versitygw-versions'];
+
 /** A peer's name stands for all its settings. */
 function isChosen(chosen: readonly string[] | undefined, peer: Peer, setting: string): boolean {
-  return chosen === undefined || chosen.includes(peer.name) || chosen.includes(setting);
+  if (chosen?.includes(setting)) return true;
+  return !versionsOnly.includes(setting) && (chosen === undefined || chosen.includes(peer.name));
 }
 
 function groupServer(setting: PeerSetting, { version, program }: { version: string; program: string }): GroupServer {

@@ -196,7 +196,7 @@ test('the matrix: every workload at every size, one line when it is named, bound
   assert.equal(new Set(lines).size, lines.length);
   assert.equal(lines.length, 5 * 4 * 3 - 1, 'all but the deletes of 64 MiB at c64');
   const seconds = plans.reduce((sum, plan) => sum + estimatedSeconds(plan), 0);
-  assert.ok(seconds < 30 * 60, `${seconds} s for eight servers`);
+  assert.ok(seconds < 27 * 60, `${seconds} s for eight servers`);
   for (const plan of plans) {
     const gibibytes = diskBytesOf(plan, 1) / 2 ** 30;
     assert.ok(gibibytes < 40, `${plan.workloads} at ${plan.sizes} for eight servers: ${gibibytes} GiB`);
