@@ -12,7 +12,8 @@ import {
 } from '../../engine/shards/block.ts';
 import { digestsOf, openDigester } from '../../engine/shards/digester.ts';
 import { openKernel } from '../../engine/shards/erasure-code.ts';
-import { createKernelMemory, kernelBytes } from '../../engine/shards/kernel.ts';
+import { createKernelMemory, type Kernel, kernelBytes } from '../../engine/shards/kernel.ts';
+import { Md5Lanes, md5LanesMax } from '../../engine/shards/md5-lanes.ts';
 import { type Micro, type MicroSet, microSet } from './micro.ts';
 import { inlineBytes } from './sample-objects.ts';
 
@@ -36,8 +37,28 @@ export function openHashingMicros(): MicroSet {
     large(['SHA256']),
     large(['SHA1']),
     large(['CRC32C']),
+    ...[1, 4, md5LanesMax].map((bodies) => md5SideBySide(kernel, bodies)),
     ...blockMicros(),
   ]);
+}
+
+/** As a worker hashes what bodies bring it, an eighth of the kernel's stripe each. */
+function md5SideBySide(kernel: Kernel, bodies: number): Micro {
+  const bytes = stripeBytesMax / md5LanesMax;
+  const run = (): void => {
+    const tasks: (() => void)[] = [];
+    const lanes = new Md5Lanes(kernel, (task) => tasks.push(task));
+    const streams = Array.from({ length: bodies }, () => lanes.open());
+    for (const [lane, stream] of streams.entries()) void stream.update(kernelBytes + lane * bytes, bytes);
+    for (const task of tasks) task();
+    for (const stream of streams) stream.digest();
+  };
+  return {
+    group: 'hashing',
+    name: `MD5 of ${bodies === 1 ? 'one body' : `${bodies} bodies side by side`}, 128 KiB each`,
+    bytes: bodies * bytes,
+    run,
+  };
 }
 
 function blockMicros(): Micro[] {
