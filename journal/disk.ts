@@ -34,8 +34,8 @@ export interface Disk {
 export type DiskOpenMode = 'read' | 'write' | 'create' | 'exclusive';
 
 export interface DiskFile {
-  /** Fills `target` from `position`; resolves to the bytes read, fewer than asked only at the end of the file. */
-  read(target: Uint8Array, position: number): Promise<number>;
+  /** Fills `target`, or several one after the other (scatter read), from `position`; resolves to the bytes read, fewer than asked only at the end of the file. */
+  read(target: Uint8Array | readonly Uint8Array[], position: number): Promise<number>;
   /** Writes all of `chunks` one after the other from `position` (gather write). The buffers must not change until it resolves. */
   write(chunks: readonly Uint8Array[], position: number): Promise<void>;
   /** fdatasync: what was written and the size are on the medium. */

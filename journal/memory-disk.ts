@@ -269,9 +269,11 @@ class TwinFile implements DiskFile {
     this.#writable = writable;
   }
 
-  async read(target: Uint8Array, position: number): Promise<number> {
+  async read(target: Uint8Array | readonly Uint8Array[], position: number): Promise<number> {
     await this.#enter('read');
-    return this.#inode.content.read(target, position);
+    let filled = 0;
+    for (const each of target instanceof Uint8Array ? [target] : target) filled += this.#inode.content.read(each, position + filled);
+    return filled;
   }
 
   async write(chunks: readonly Uint8Array[], position: number): Promise<void> {

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import type { Disk, DiskFile, DiskOpenMode } from './disk.ts';
 
-/** Buffers handed to one writev call: Linux accepts 1,024. */
+/** Buffers handed to one readv or writev call: Linux accepts 1,024. */
 const gatherBuffersMax = 1024;
 
 const flags: Record<DiskOpenMode, number> = {
@@ -71,7 +71,8 @@ class NodeFile implements DiskFile {
     this.#eachSynced = eachSynced;
   }
 
-  async read(target: Uint8Array, position: number): Promise<number> {
+  async read(target: Uint8Array | readonly Uint8Array[], position: number): Promise<number> {
+    if (!(target instanceof Uint8Array)) return this.#scatter(target, position);
     let filled = 0;
     while (filled < target.length) {
       const count = await promised<number>((done) =>
@@ -79,6 +80,21 @@ class NodeFile implements DiskFile {
       );
       if (count === 0) break;
       filled += count;
+    }
+    return filled;
+  }
+
+  async #scatter(targets: readonly Uint8Array[], position: number): Promise<number> {
+    const wanted = targets.reduce((sum, target) => sum + target.length, 0);
+    let left = targets;
+    let filled = 0;
+    while (filled < wanted) {
+      const count = await promised<number>((done) =>
+        fs.readv(this.#descriptor, left.slice(0, gatherBuffersMax), position + filled, (error, bytes) => done(error, bytes)),
+      );
+      if (count === 0) break;
+      filled += count;
+      left = without(left, count);
     }
     return filled;
   }

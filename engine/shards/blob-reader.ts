@@ -3,6 +3,7 @@
  * one ahead, and its client takes the bytes right out of them. While they are scarce, or when its client is slow, it gets small
  * pieces in a memory of its own instead: then the buffer is held for as long as the drives take, whatever the client does.
  */
+import { assert } from '../assert.ts';
 import type { Body } from '../body.ts';
 import type { Clock } from '../clock.ts';
 import type { Blob } from './blob-store.ts';
@@ -35,7 +36,7 @@ class BlobReader implements Body {
   private readonly end: number;
   private inHand: number | undefined;
   private handedAt = Number.POSITIVE_INFINITY;
-  private ahead: Promise<Loaded> | undefined;
+  private ahead: Promise<Loaded | undefined> | undefined;
   private ownMemory: Buffer | undefined;
   private stripesHad = 0;
   private cancelled = false;
@@ -61,9 +62,9 @@ class BlobReader implements Body {
     this.giveBack();
     if (this.failure !== undefined) throw this.failure;
     if (this.cancelled || (this.ahead === undefined && this.at >= this.end)) return null;
-    const ahead = this.ahead ?? this.load(slow);
+    const { ahead } = this;
     this.ahead = undefined;
-    const { place, bytes } = await ahead;
+    const { place, bytes } = (await ahead) ?? (await this.load(slow || ahead !== undefined));
     if (this.cancelled) {
       if (place !== undefined) this.link.pool.give(place);
       return null;
@@ -78,7 +79,7 @@ class BlobReader implements Body {
     if (this.cancelled) return;
     this.cancelled = true;
     this.giveBack();
-    this.ahead?.then(({ place }) => place !== undefined && this.link.pool.give(place)).catch(() => undefined);
+    this.ahead?.then((loaded) => loaded?.place !== undefined && this.link.pool.give(loaded.place)).catch(() => undefined);
     this.ahead = undefined;
   }
 
@@ -95,29 +96,37 @@ class BlobReader implements Body {
     const { pool } = this.link;
     const room = this.stripeBytes();
     const lent = slow ? undefined : pool.tryLend(room);
-    return lent === undefined ? this.loadPiece(await pool.take(room, this.stripesHad)) : this.loadStripe(lent);
+    const loaded = lent === undefined ? undefined : await this.loadStripe(lent);
+    return loaded ?? this.loadPiece(await pool.take(room, this.stripesHad));
   }
 
-  private async loadStripe(place: number): Promise<Loaded> {
-    return { place, bytes: await this.fetch(place, stripeBytesMax) };
+  /** undefined: a drive is late and holds the buffer, the same bytes have to be fetched another way. */
+  private async loadStripe(place: number): Promise<Loaded | undefined> {
+    const bytes = await this.fetch(place, stripeBytesMax, true);
+    return bytes && { place, bytes };
   }
 
   private async loadPiece(place: number): Promise<Loaded> {
-    const fetched = await this.fetch(place, pieceBytesMax);
+    const fetched = await this.fetch(place, pieceBytesMax, false);
+    assert(fetched !== undefined, 'only a buffer that was read to directly is held');
     this.ownMemory ??= Buffer.allocUnsafeSlow(Math.min(pieceBytesMax, this.blob.length));
     this.ownMemory.set(fetched);
     this.link.pool.give(place);
     return { place: undefined, bytes: this.ownMemory.subarray(0, fetched.length) };
   }
 
-  /** The next bytes, up to the next multiple of `bytesMax` in the stripe. A buffer that nothing could be brought to is given back. */
-  private async fetch(place: number, bytesMax: number): Promise<Uint8Array> {
+  /** The next bytes, up to the next multiple of `bytesMax` in the stripe. A buffer that nothing could be brought to is given back. undefined: it is held. */
+  private async fetch(place: number, bytesMax: number, direct: boolean): Promise<Uint8Array | undefined> {
     const { stripe, from } = stripeAt(this.blob, this.at);
     const length = Math.min(this.end - this.at, stripe.stripeBytes - from, bytesMax - (from % bytesMax));
     this.at += length;
-    if (from + length === stripe.stripeBytes) this.stripesHad += 1;
     try {
-      const { value } = await this.link.ask({ kind: 'read', place, stripe, from, length });
+      const { value } = await this.link.ask({ kind: 'read', place, stripe, from, length, direct });
+      if (value < 0) {
+        this.at -= length;
+        return undefined;
+      }
+      if (from + length === stripe.stripeBytes) this.stripesHad += 1;
       return this.link.memory.subarray(value, value + length);
     } catch (error) {
       this.failure = error as Error;

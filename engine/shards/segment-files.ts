@@ -26,7 +26,7 @@ export class SegmentFiles {
   }
 
   /** Fills `target` from `position`; the bytes read, fewer at the end of the file. Throws what the disk throws. */
-  read(name: SegmentName, target: Uint8Array, position: number): Promise<number> {
+  read(name: SegmentName, target: Uint8Array | readonly Uint8Array[], position: number): Promise<number> {
     return this.use('read', name, (file) => file.read(target, position));
   }
 

@@ -37,7 +37,10 @@ export interface AbortWrite {
   readonly writer: number;
 }
 
-/** Bytes [from, from + length) of a stripe are wanted in the buffer at `place`. */
+/**
+ * Bytes [from, from + length) of a stripe are wanted in the buffer at `place`. `direct`: straight from the drives; where one of
+ * them is late, nothing is brought, and the buffer is the worker's until it is freed.
+ */
 export interface ReadStripe {
   readonly kind: 'read';
   readonly job: number;
@@ -45,6 +48,7 @@ export interface ReadStripe {
   readonly stripe: StripePlace;
   readonly from: number;
   readonly length: number;
+  readonly direct: boolean;
 }
 
 /** The block of `slot` is to be there and intact: checked, and rewritten from the others where it isn't. */
@@ -99,7 +103,16 @@ export interface CloseWorker {
   readonly job: number;
 }
 
-export type FromWorker = WriteSealed | WriteFailed | BufferReleased | JobDone | JobFailed | DriveTrouble | SegmentOpened | BlockMended;
+export type FromWorker =
+  | WriteSealed
+  | WriteFailed
+  | BufferReleased
+  | BufferFreed
+  | JobDone
+  | JobFailed
+  | DriveTrouble
+  | SegmentOpened
+  | BlockMended;
 
 export interface WriteSealed {
   readonly kind: 'sealed';
@@ -119,8 +132,13 @@ export interface BufferReleased {
   readonly writer: number;
   readonly place: number;
 }
+/** No late drive writes any more to a buffer that was held. */
+export interface BufferFreed {
+  readonly kind: 'freed';
+  readonly place: number;
+}
 /**
- * Answer of read (`value`: where the bytes lie), mend (1: rewritten), sync, walk (`stripes`, and `value` where to go on, -1 at
+ * Answer of read (`value`: where the bytes lie, -1 where the buffer is held), mend (1: rewritten), sync, walk (`stripes`, and `value` where to go on, -1 at
  * the end), forget (`value`: 1 when no writer needs them) and close.
  */
 export interface JobDone {

@@ -167,9 +167,11 @@ export class ShardWorker {
     return writer;
   }
 
-  private async read({ stripe, place, from, length }: ReadStripe): Promise<number> {
-    await this.sets[stripe.set]!.reader.read(stripe, place, from, length);
-    return place + from;
+  private async read({ stripe, place, from, length, direct }: ReadStripe): Promise<number> {
+    const late = await this.sets[stripe.set]!.reader.read(stripe, { buffer: place, from, length, direct });
+    if (late === undefined) return place + from;
+    void late.held.then(() => this.parts.post({ kind: 'freed', place }));
+    return -1;
   }
 
   private noteDamage(stripe: StripePlace, slot: number): void {

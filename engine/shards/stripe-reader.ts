@@ -1,7 +1,8 @@
 /**
  * Reads a range of one stripe into a stripe buffer, in the worker: data shards first, parity where a block is missing,
- * damaged, on a drive that is away, or late. Blocks are read into buffers of their own and copied once they are proved, so a
- * read that comes back late touches nothing.
+ * damaged, on a drive that is away, or late. Blocks come to the stripe buffer straight from the drive where whoever owns it can
+ * spare it while a drive is late; else they are read into buffers of their own and copied once they are proved, so that a read
+ * that comes back late touches nothing.
  */
 
 import { headBytesOf, isHeadOf, isPieceIntact, pieceBytes, type StripePlace, shardBytesOf, slotOf, writeHead } from './block.ts';
@@ -55,16 +56,47 @@ interface ShardRange {
   readonly to: number;
 }
 
+/** Where a shard's range is wanted. */
+interface Target {
+  readonly buffer: number;
+  readonly range: ShardRange;
+  /** Straight from the drive. */
+  readonly direct: boolean;
+  /** What reads into the buffer still, and is waited for no more. */
+  readonly late: Promise<unknown>[];
+}
+
+/** What is read of a block: `content` lies from byte `from` of the shard on. */
+interface Block {
+  readonly head: Buffer;
+  readonly content: Buffer;
+  readonly from: number;
+}
+
+/** Bytes [from, from + length) of a stripe, wanted at `buffer` + from. */
+export interface StripeRange {
+  readonly buffer: number;
+  readonly from: number;
+  readonly length: number;
+  /** Whoever owns the buffer can do without it for as long as a drive is late. */
+  readonly direct: boolean;
+}
+
 export class StripeReader {
   private readonly parts: ReaderParts;
+  /** By slot: reads that were late and have not ended. */
+  private readonly overdue: (number | undefined)[] = [];
   private readonly idle: Buffer[] = [];
 
   constructor(parts: ReaderParts) {
     this.parts = parts;
   }
 
-  /** Brings bytes [from, from + length) of the stripe to `buffer` + from. Throws StripeUnreadable below read quorum. */
-  async read(stripe: StripePlace, buffer: number, from: number, length: number): Promise<void> {
+  /**
+   * Brings the range to the buffer, and answers undefined; or, when a late drive may write to the buffer still, nothing is brought
+   * and the answer's `held` ends when the buffer may be used again. Throws StripeUnreadable below read quorum.
+   */
+  async read(stripe: StripePlace, { buffer, from, length, direct }: StripeRange): Promise<{ held: Promise<unknown> } | undefined> {
     const shardBytes = shardBytesOf(stripe.stripeBytes, stripe.dataShards);
     const first = Math.floor(from / shardBytes);
     const last = Math.floor((from + length - 1) / shardBytes);
@@ -75,18 +107,21 @@ export class StripeReader {
         range: wholePieces(Math.max(0, from - start), Math.min(shardBytes, from + length - start), shardBytes),
       };
     });
-    const fetched = await Promise.all(needed.map(({ shard, range }) => this.fetch(stripe, shard, buffer, range)));
+    const late: Promise<unknown>[] = [];
+    const fetched = await Promise.all(needed.map(({ shard, range }) => this.fetch(stripe, shard, { buffer, range, direct, late })));
     this.report(
       stripe,
       needed.filter((_, index) => isDamage(fetched[index]!)),
     );
+    if (late.length > 0) return { held: Promise.all(late) };
     const lost = needed.filter((_, index) => fetched[index] !== 'proved');
-    if (lost.length === 0) return;
+    if (lost.length === 0) return undefined;
     const range = { from: Math.min(...lost.map((shard) => shard.range.from)), to: Math.max(...lost.map((shard) => shard.range.to)) };
     const covers = (held: ShardRange) => held.from <= range.from && held.to >= range.to;
     const present = needed.filter((shard, index) => fetched[index] === 'proved' && covers(shard.range)).map(({ shard }) => shard);
     const wanted = lost.map(({ shard }) => shard);
     this.report(stripe, await this.recover({ stripe, buffer, range, present, wanted }));
+    return undefined;
   }
 
   /**
@@ -99,7 +134,7 @@ export class StripeReader {
     const shard = Array.from({ length: setSize }, (_, index) => index).find((index) => slotOf(stripe, index) === slot)!;
     const shardBytes = shardBytesOf(stripe.stripeBytes, stripe.dataShards);
     const range = { from: 0, to: shardBytes };
-    if ((await this.fetch(stripe, shard, buffer, range)) === 'proved') return false;
+    if ((await this.fetch(stripe, shard, { buffer, range, direct: false, late: [] })) === 'proved') return false;
     await this.recover({ stripe, buffer, range, present: [], wanted: [shard] });
     const head = Buffer.alloc(headBytesOf(shardBytes));
     const content = memory.subarray(buffer + shard * shardBytes, buffer + (shard + 1) * shardBytes);
@@ -117,11 +152,11 @@ export class StripeReader {
     wanted: number[];
   }): Promise<Damage[]> {
     const { stripe, buffer, range, present, wanted } = loss;
-    const { code, drives } = this.parts;
+    const { code } = this.parts;
     const shardBytes = shardBytesOf(stripe.stripeBytes, stripe.dataShards);
     const shards = Array.from({ length: code.dataShards + code.parityShards }, (_, shard) => shard);
     const candidates = shards.filter(
-      (shard) => !present.includes(shard) && !wanted.includes(shard) && drives[slotOf(stripe, shard)]!.readable,
+      (shard) => !present.includes(shard) && !wanted.includes(shard) && this.isUsable(slotOf(stripe, shard)),
     );
     const damages: Damage[] = [];
     while (present.length < code.dataShards) {
@@ -131,7 +166,7 @@ export class StripeReader {
           `${present.length} of ${code.dataShards} blocks needed of stripe ${stripe.stripe} of blob ${stripe.blob} can be read`,
         );
       }
-      const fetched = await Promise.all(wave.map((shard) => this.fetch(stripe, shard, buffer, range)));
+      const fetched = await Promise.all(wave.map((shard) => this.fetch(stripe, shard, { buffer, range, direct: false, late: [] })));
       damages.push(...wave.map((shard) => ({ shard })).filter((_, index) => isDamage(fetched[index]!)));
       present.push(...wave.filter((_, index) => fetched[index] === 'proved'));
     }
@@ -144,25 +179,29 @@ export class StripeReader {
     for (const { shard } of damages) this.parts.onDamage(stripe, slotOf(stripe, shard));
   }
 
-  /** Reads, proves and copies a shard's range to its place in the buffer. */
-  private async fetch(stripe: StripePlace, shard: number, buffer: number, range: ShardRange): Promise<Fetched> {
+  /** Reads and proves a shard's range, and sees that it comes to its place in the buffer. */
+  private async fetch(stripe: StripePlace, shard: number, target: Target): Promise<Fetched> {
     const slot = slotOf(stripe, shard);
-    const drive = this.parts.drives[slot]!;
-    if (!drive.readable) return 'away';
+    if (!this.isUsable(slot)) return 'away';
+    const { range } = target;
+    const bytes = range.to - range.from;
     const shardBytes = shardBytesOf(stripe.stripeBytes, stripe.dataShards);
-    const headBytes = headBytesOf(shardBytes);
-    const block = this.takeBuffer(headBytes + range.to - range.from);
-    const loaded = this.load(drive, stripe, block, { headBytes, range });
+    const at = target.buffer + shard * shardBytes + range.from;
+    const direct = target.direct && this.overdue[slot] === undefined;
+    const own = direct ? undefined : this.takeBuffer(bytes);
+    const content = own?.subarray(0, bytes) ?? this.parts.memory.subarray(at, at + bytes);
+    const head = Buffer.allocUnsafe(headBytesOf(shardBytes));
+    const loaded = this.load(slot, stripe, { head, content, from: range.from });
     // However late it is, the buffer serves again only after the drive has let go of it.
-    void loaded.finally(() => this.giveBuffer(block));
+    if (own !== undefined) void loaded.finally(() => this.giveBuffer(own));
     const outcome = await this.inTime(loaded);
-    const at = buffer + shard * shardBytes + range.from;
-    if (outcome === true && this.prove(stripe, shard, block.subarray(0, headBytes + range.to - range.from), range)) {
-      const bytes = range.to - range.from;
-      copyInto(this.parts.memory, at, block.subarray(headBytes, headBytes + bytes));
+    if (outcome === true && this.prove(stripe, shard, head, { content, from: range.from })) {
+      if (own !== undefined) copyInto(this.parts.memory, at, content);
       return 'proved';
     }
     if (outcome === 'late') {
+      this.noteLate(slot, loaded);
+      if (direct) target.late.push(loaded);
       this.parts.onTrouble(slot, new Error('the drive did not answer in time'));
       return 'late';
     }
@@ -170,36 +209,42 @@ export class StripeReader {
     return outcome instanceof Error ? 'failed' : 'damaged';
   }
 
+  /** A drive that owes an answer is left alone, as long as there are enough others. */
+  private isUsable(slot: number): boolean {
+    const { drives, code } = this.parts;
+    if (!drives[slot]!.readable || this.overdue[slot] === undefined) return drives[slot]!.readable;
+    return drives.filter((drive, other) => drive.readable && this.overdue[other] === undefined).length < code.dataShards;
+  }
+
+  private noteLate(slot: number, loaded: Promise<unknown>): void {
+    this.overdue[slot] = (this.overdue[slot] ?? 0) + 1;
+    void loaded.finally(() => {
+      const left = this.overdue[slot]! - 1;
+      this.overdue[slot] = left > 0 ? left : undefined;
+    });
+  }
+
   /** True when all bytes were there. Never rejects. */
-  private async load(
-    drive: ReadableDrive,
-    stripe: StripePlace,
-    block: Buffer,
-    want: { headBytes: number; range: ShardRange },
-  ): Promise<boolean | Error> {
-    const { headBytes, range } = want;
-    const end = headBytes + range.to - range.from;
+  private async load(slot: number, stripe: StripePlace, block: Block): Promise<boolean | Error> {
+    const { head, content, from } = block;
+    const { files } = this.parts.drives[slot]!;
+    const wanted = head.length + content.length;
     try {
-      if (range.from === 0) return (await drive.files.read(stripe, block.subarray(0, end), stripe.offset)) === end;
-      const [head, pieces] = await Promise.all([
-        drive.files.read(stripe, block.subarray(0, headBytes), stripe.offset),
-        drive.files.read(stripe, block.subarray(headBytes, end), stripe.offset + headBytes + range.from),
+      if (from === 0) return (await files.read(stripe, [head, content], stripe.offset)) === wanted;
+      const [first, rest] = await Promise.all([
+        files.read(stripe, head, stripe.offset),
+        files.read(stripe, content, stripe.offset + head.length + from),
       ]);
-      return head + pieces === end;
+      return first + rest === wanted;
     } catch (error) {
       return error as Error;
     }
   }
 
-  private prove(stripe: StripePlace, shard: number, block: Buffer, range: ShardRange): boolean {
-    const shardBytes = shardBytesOf(stripe.stripeBytes, stripe.dataShards);
-    const headBytes = headBytesOf(shardBytes);
-    const head = block.subarray(0, headBytes);
+  private prove(stripe: StripePlace, shard: number, head: Buffer, { content, from }: Omit<Block, 'head'>): boolean {
     if (!isHeadOf(head, stripe, shard, this.parts.deployment)) return false;
-    for (let from = range.from; from < range.to; from += pieceBytes) {
-      const at = headBytes + from - range.from;
-      const piece = block.subarray(at, Math.min(at + pieceBytes, block.length));
-      if (!isPieceIntact(head, from / pieceBytes, piece)) return false;
+    for (let at = 0; at < content.length; at += pieceBytes) {
+      if (!isPieceIntact(head, (from + at) / pieceBytes, content.subarray(at, at + pieceBytes))) return false;
     }
     return true;
   }

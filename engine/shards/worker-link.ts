@@ -123,6 +123,9 @@ export class WorkerLink implements PortListener {
       case 'released':
         this.returnUnused(message.writer, message.place);
         return;
+      case 'freed':
+        this.pool.give(message.place);
+        return;
       case 'done':
         this.settleJob(message.job)?.resolve(message);
         return;

@@ -55,6 +55,12 @@ for (const [kind, make] of Object.entries(makers)) {
     assert.equal(await file.read(target, 0), 13);
     assert.equal(target.toString('latin1'), 'hello world\0!xxxxxxx');
     assert.equal(await file.read(target, 13), 0);
+    const scattered = [Buffer.alloc(4), Buffer.alloc(0), Buffer.alloc(6), Buffer.alloc(5, 'x')];
+    assert.equal(await file.read(scattered, 2), 11);
+    assert.deepEqual(
+      scattered.map((part) => part.toString('latin1')),
+      ['llo ', '', 'world\0', '!xxxx'],
+    );
     await file.truncate(5);
     await file.write([Buffer.from('.')], 7);
     assert.equal(await file.read(target, 0), 8);

@@ -213,16 +213,32 @@ test('a full drive misses the write; when all are full it fails, and with room i
 });
 
 /** A disk whose segment files stop answering from some moment on: the operations neither fail nor end. */
-function hanging(disk: Disk): Disk & { hang: (operation: 'read' | 'write' | 'sync') => boolean } {
+interface Hanging extends Disk {
+  hang: (operation: 'read' | 'write' | 'sync') => boolean;
+  /** Reads go here from now on, and are answered from here. */
+  late: Late[] | undefined;
+}
+
+interface Late {
+  readonly target: Uint8Array | readonly Uint8Array[];
+  answer(bytes: number): void;
+}
+
+function hanging(disk: Disk): Hanging {
   const never = new Promise<never>(() => undefined);
-  const wrapped = {
-    hang: (_operation: 'read' | 'write' | 'sync'): boolean => false,
+  const wrapped: Hanging = {
+    hang: () => false,
+    late: undefined,
     name: disk.name,
     async open(path: string, mode: DiskOpenMode): Promise<DiskFile> {
       const file = await disk.open(path, mode);
       if (!path.startsWith('segments')) return file;
       return {
-        read: (target, position) => (wrapped.hang('read') ? never : file.read(target, position)),
+        read: (target, position) => {
+          const { late } = wrapped;
+          if (late !== undefined) return new Promise((answer) => late.push({ target, answer }));
+          return wrapped.hang('read') ? never : file.read(target, position);
+        },
         write: (chunks, position) => (wrapped.hang('write') ? never : file.write(chunks, position)),
         sync: () => (wrapped.hang('sync') ? never : file.sync()),
         size: () => file.size(),
@@ -261,6 +277,42 @@ test('a drive that hangs stalls a write for two seconds and a read for one, not 
     assert.ok(Date.now() - reading < 5 * readPatienceMilliseconds, `${Date.now() - reading} ms`);
   } finally {
     clearInterval(keepAlive);
+  }
+});
+
+test('reads that come back late touch no buffer that serves again, and a drive that owes them is asked no more', async () => {
+  const disks = memoryDisks(6).map(hanging);
+  const house = await openHouse(disks, 0, { stripeMemoryBytes: 1 });
+  const keepAlive = setInterval(() => undefined, 100);
+  try {
+    const free = house.store.freeBuffers;
+    const bodies = Array.from({ length: 12 }, () => randomBytes(2 * mebibyte + 100_000));
+    const blobs = await Promise.all(bodies.map((bytes) => house.put(bytes)));
+    const held: Late[] = [];
+    disks[1]!.late = held;
+    const same = async (index: number) => assert.ok((await house.get(blobs[index]!)).equals(bodies[index]!));
+    const started = Date.now();
+    await Promise.all(blobs.map((_, index) => same(index)));
+    assert.ok(Date.now() - started < 5 * readPatienceMilliseconds, `${Date.now() - started} ms`);
+    const owed = held.length;
+    assert.ok(owed > 0);
+    assert.ok(house.store.freeBuffers >= free / 2 && house.store.freeBuffers < free, `${house.store.freeBuffers} of ${free} free`);
+    const again = Date.now();
+    await Promise.all(blobs.map((_, index) => same(index)));
+    assert.ok(Date.now() - again < readPatienceMilliseconds, `${Date.now() - again} ms`);
+    assert.equal(held.length, owed);
+    const reading = Promise.all(blobs.map((_, index) => same(index)));
+    for (const { target, answer } of held) {
+      for (const part of target instanceof Uint8Array ? [target] : target) part.fill(0xff);
+      answer(0);
+    }
+    disks[1]!.late = undefined;
+    await reading;
+    await Promise.all(blobs.map((_, index) => same(index)));
+    assert.equal(house.store.freeBuffers, free);
+  } finally {
+    clearInterval(keepAlive);
+    await house.close();
   }
 });
 
