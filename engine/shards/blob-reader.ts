@@ -39,6 +39,8 @@ class BlobReader implements Body {
   private ahead: Promise<Loaded | undefined> | undefined;
   private ownMemory: Buffer | undefined;
   private stripesHad = 0;
+  /** It waits for a buffer of which it may read at its client's pace; once in vain is enough. */
+  private patient = true;
   private cancelled = false;
   /** Bytes that failed leave a gap: nothing may follow it. */
   private failure: Error | undefined;
@@ -95,7 +97,8 @@ class BlobReader implements Body {
   private async load(slow: boolean): Promise<Loaded> {
     const { pool } = this.link;
     const room = this.stripeBytes();
-    const lent = slow ? undefined : pool.tryLend(room);
+    const lent = slow ? undefined : this.patient ? await pool.lend(room) : pool.tryLend(room);
+    this.patient &&= lent !== undefined;
     const loaded = lent === undefined ? undefined : await this.loadStripe(lent);
     return loaded ?? this.loadPiece(await pool.take(room, this.stripesHad));
   }

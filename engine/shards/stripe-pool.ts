@@ -14,6 +14,9 @@ export const smallStripeBytes = 128 * 1024;
 const waitersMax = 1024;
 /** Milliseconds to wait for a buffer. */
 const waitMilliseconds = 15_000;
+/** Milliseconds to wait for a buffer to be lent, and without one coming back after which nobody waits for it. */
+const lendMilliseconds = 250;
+const standstillMilliseconds = 50;
 /** Later comers that a waiting body lets pass for each stripe it has had: a short body isn't held up by long ones. */
 const yieldsPerStripe = 8;
 /** Later comers that a waiting body lets pass at most: a long body's turn comes too. */
@@ -40,6 +43,10 @@ interface SizeClass {
   readonly free: number[];
   /** By rank. */
   readonly waiters: Waiter[];
+  /** Who waits for a buffer to be lent, in their order. */
+  readonly borrowers: ((place: number | undefined) => void)[];
+  /** When a buffer came back. */
+  givenAt: number;
 }
 
 export class StripePool {
@@ -79,7 +86,27 @@ export class StripePool {
 
   /** A buffer to be held for as long as a client likes: only while they aren't scarce, so that this is half of them at most. */
   tryLend(stripeBytes: number): number | undefined {
-    return this.isScarce(stripeBytes) ? undefined : this.classOf(stripeBytes).free.pop();
+    const size = this.classOf(stripeBytes);
+    return this.isScarce(stripeBytes) || size.borrowers.length > 0 ? undefined : size.free.pop();
+  }
+
+  /** The same for who can wait a little while others' come back. undefined: clients are too slow for that. */
+  lend(stripeBytes: number): number | undefined | Promise<number | undefined> {
+    const place = this.tryLend(stripeBytes);
+    const size = this.classOf(stripeBytes);
+    const standsStill = this.clock.now() - size.givenAt > standstillMilliseconds;
+    if (place !== undefined || standsStill || this.closed || size.borrowers.length >= waitersMax) return place;
+    return new Promise((resolve) => {
+      const cancelTimer = this.clock.after(lendMilliseconds, () => {
+        size.borrowers.splice(size.borrowers.indexOf(borrower), 1);
+        resolve(undefined);
+      });
+      const borrower = (lent: number | undefined) => {
+        cancelTimer();
+        resolve(lent);
+      };
+      size.borrowers.push(borrower);
+    });
   }
 
   /**
@@ -105,9 +132,11 @@ export class StripePool {
 
   give(place: number): void {
     const size = place < this.firstLargePlace ? this.small : this.large;
+    size.givenAt = this.clock.now();
     const waiter = size.waiters.shift();
     if (waiter === undefined) {
       size.free.push(place);
+      if (size.borrowers.length > 0 && size.free.length > size.count / 2) size.borrowers.shift()!(size.free.pop());
       return;
     }
     waiter.cancelTimer();
@@ -121,7 +150,8 @@ export class StripePool {
 
   close(): void {
     this.closed = true;
-    for (const { waiters } of [this.small, this.large]) {
+    for (const { waiters, borrowers } of [this.small, this.large]) {
+      for (const borrower of borrowers.splice(0)) borrower(undefined);
       for (const waiter of waiters) {
         waiter.cancelTimer();
         waiter.reject(new Fault('unavailable', 'the store is closing'));
@@ -136,5 +166,11 @@ export class StripePool {
 }
 
 function sizeClass(count: number, first: number, bytes: number): SizeClass {
-  return { count, free: Array.from({ length: count }, (_, index) => first + (count - 1 - index) * bytes), waiters: [] };
+  return {
+    count,
+    free: Array.from({ length: count }, (_, index) => first + (count - 1 - index) * bytes),
+    waiters: [],
+    borrowers: [],
+    givenAt: 0,
+  };
 }

@@ -7,7 +7,8 @@ import { test } from 'node:test';
 import type { Body } from '../../engine/body.ts';
 import type { Blob } from '../../engine/shards/blob-store.ts';
 import { stripeAt, stripeCountOf, stripePlaceOf } from '../../engine/shards/block.ts';
-import { bodyOf, openHouse, withDirectories } from './shards-fixture.ts';
+import { StripePool } from '../../engine/shards/stripe-pool.ts';
+import { bodyOf, clock, openHouse, withDirectories } from './shards-fixture.ts';
 
 const bodyBytes = 2_200_000;
 const chunkBytes = 300_000;
@@ -99,4 +100,34 @@ test('slow readers hold at most half of the buffers', { timeout: 60_000 }, async
       await house.close();
     }
   });
+});
+
+test('whoever reads waits for a buffer while they come back, and not when nothing moves', async () => {
+  const pool = new StripePool({ dataShards: 4, parityShards: 2, smallBuffers: 2, largeBuffers: 4 }, clock);
+  const size = 1024 * 1024;
+  assert.equal(pool.isScarce(size), false);
+  const first = pool.tryLend(size)!;
+  const second = pool.tryLend(size)!;
+  assert.equal(await pool.lend(size), undefined, 'none ever came back');
+  pool.give(second);
+  const third = await pool.lend(size);
+  assert.equal(third, second);
+  const waiting = [pool.lend(size), pool.lend(size), pool.lend(size)];
+  assert.equal(pool.tryLend(size), undefined);
+  pool.give(first);
+  assert.equal(await waiting[0], first);
+  const taken = [await pool.take(size, 0), await pool.take(size, 0)];
+  const needed = pool.take(size, 0);
+  pool.give(first);
+  assert.equal(await needed, first, 'whoever needs one comes before whoever borrows one');
+  const keepAlive = setInterval(() => undefined, 100);
+  assert.deepEqual(await Promise.all(waiting.slice(1)), [undefined, undefined]);
+  clearInterval(keepAlive);
+  for (const place of [...taken, first, third!]) pool.give(place);
+  const all = [pool.tryLend(size)!, pool.tryLend(size)!];
+  const closing = pool.lend(size);
+  pool.close();
+  assert.equal(await closing, undefined);
+  for (const place of all) pool.give(place);
+  assert.equal(pool.freeBuffers, 6);
 });
