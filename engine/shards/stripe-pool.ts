@@ -15,8 +15,8 @@ const waitersMax = 1024;
 /** Milliseconds to wait for a buffer. */
 const waitMilliseconds = 15_000;
 /** Milliseconds to wait for a buffer to be lent, and without one coming back after which nobody waits for it. */
-const lendMilliseconds = 250;
-const standstillMilliseconds = 50;
+const lendMilliseconds = 500;
+const standstillMilliseconds = 150;
 /** Later comers that a waiting body lets pass for each stripe it has had: a short body isn't held up by long ones. */
 const yieldsPerStripe = 8;
 /** Later comers that a waiting body lets pass at most: a long body's turn comes too. */
