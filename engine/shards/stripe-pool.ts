@@ -15,8 +15,8 @@ const waitersMax = 1024;
 /** Milliseconds to wait for a buffer. */
 const waitMilliseconds = 15_000;
 /** Milliseconds to wait for a buffer to be lent, and without one coming back after which nobody waits for it. */
-const lendMilliseconds = 500;
-const standstillMilliseconds = 150;
+const lendMilliseconds = 250;
+const standstillMilliseconds = 50;
 /** Later comers that a waiting body lets pass for each stripe it has had: a short body isn't held up by long ones. */
 const yieldsPerStripe = 8;
 /** Later comers that a waiting body lets pass at most: a long body's turn comes too. */
@@ -45,8 +45,10 @@ interface SizeClass {
   readonly waiters: Waiter[];
   /** Who waits for a buffer to be lent, in their order. */
   readonly borrowers: ((place: number | undefined) => void)[];
-  /** When a buffer came back. */
-  givenAt: number;
+  /** Places that are lent. */
+  readonly lent: Set<number>;
+  /** When one that was lent came back: what writers hold says nothing about readers' clients. */
+  returnedAt: number;
 }
 
 export class StripePool {
@@ -87,14 +89,14 @@ export class StripePool {
   /** A buffer to be held for as long as a client likes: only while they aren't scarce, so that this is half of them at most. */
   tryLend(stripeBytes: number): number | undefined {
     const size = this.classOf(stripeBytes);
-    return this.isScarce(stripeBytes) || size.borrowers.length > 0 ? undefined : size.free.pop();
+    return this.isScarce(stripeBytes) || size.borrowers.length > 0 ? undefined : lendOf(size);
   }
 
   /** The same for who can wait a little while others' come back. undefined: clients are too slow for that. */
   lend(stripeBytes: number): number | undefined | Promise<number | undefined> {
     const place = this.tryLend(stripeBytes);
     const size = this.classOf(stripeBytes);
-    const standsStill = this.clock.now() - size.givenAt > standstillMilliseconds;
+    const standsStill = this.clock.now() - size.returnedAt > standstillMilliseconds;
     if (place !== undefined || standsStill || this.closed || size.borrowers.length >= waitersMax) return place;
     return new Promise((resolve) => {
       const cancelTimer = this.clock.after(lendMilliseconds, () => {
@@ -132,11 +134,11 @@ export class StripePool {
 
   give(place: number): void {
     const size = place < this.firstLargePlace ? this.small : this.large;
-    size.givenAt = this.clock.now();
+    if (size.lent.delete(place)) size.returnedAt = this.clock.now();
     const waiter = size.waiters.shift();
     if (waiter === undefined) {
       size.free.push(place);
-      if (size.borrowers.length > 0 && size.free.length > size.count / 2) size.borrowers.shift()!(size.free.pop());
+      if (size.borrowers.length > 0 && size.free.length > size.count / 2) size.borrowers.shift()!(lendOf(size));
       return;
     }
     waiter.cancelTimer();
@@ -171,6 +173,13 @@ function sizeClass(count: number, first: number, bytes: number): SizeClass {
     free: Array.from({ length: count }, (_, index) => first + (count - 1 - index) * bytes),
     waiters: [],
     borrowers: [],
-    givenAt: 0,
+    lent: new Set(),
+    returnedAt: 0,
   };
+}
+
+function lendOf(size: SizeClass): number | undefined {
+  const place = size.free.pop();
+  if (place !== undefined) size.lent.add(place);
+  return place;
 }
