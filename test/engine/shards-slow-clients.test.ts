@@ -8,26 +8,59 @@ import type { Body } from '../../engine/body.ts';
 import type { Blob } from '../../engine/shards/blob-store.ts';
 import { stripeAt, stripeCountOf, stripePlaceOf } from '../../engine/shards/block.ts';
 import { StripePool } from '../../engine/shards/stripe-pool.ts';
-import { bodyOf, clock, openHouse, withDirectories } from './shards-fixture.ts';
+import { manualClock } from '../support/manual-clock.ts';
+import { bodyOf, clock, openHouse, until, withDirectories } from './shards-fixture.ts';
 
 const bodyBytes = 2_200_000;
 const chunkBytes = 300_000;
-/** Longer than a buffer that others want waits for more. */
-const pauseMilliseconds = 260;
-/** Twice as many as there are large buffers. */
-const slowBodies = 16;
+/** Bytes after which the client of a slow body stops, twice: each time the body holds a buffer by then. */
+const stopsAtBytes = [300_000, 900_000];
+/** After so many a buffer that others want goes on without its client: one look for more, and one for the end. */
+const patienceMilliseconds = 200;
+const largeBuffers = 8;
+const slowBodies = 2 * largeBuffers;
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-function slowBodyOf(bytes: Buffer): Body {
-  const body = bodyOf(bytes, chunkBytes);
-  return {
-    async read() {
-      await pause(pauseMilliseconds);
-      return body.read();
-    },
-    cancel: () => body.cancel(),
-  };
+/** Clients that stop, all at the same places, until they are told to go on. */
+class SlowClients {
+  /** Reads that wait for a client. */
+  stopped = 0;
+  #gate = deferred();
+
+  bodyOf(bytes: Buffer): Body {
+    const body = bodyOf(bytes, chunkBytes);
+    let given = 0;
+    return {
+      read: async () => {
+        if (stopsAtBytes.includes(given)) await this.#stop();
+        const chunk = await body.read();
+        given += chunk?.length ?? 0;
+        return chunk;
+      },
+      cancel: () => body.cancel(),
+    };
+  }
+
+  /** Who waits goes on to the next stop. */
+  goOn(): void {
+    this.stopped = 0;
+    this.#gate.resolve();
+    this.#gate = deferred();
+  }
+
+  #stop(): Promise<void> {
+    this.stopped += 1;
+    return this.#gate.promise;
+  }
+}
+
+function deferred(): { readonly promise: Promise<void>; resolve(): void } {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((fulfil) => {
+    resolve = fulfil;
+  });
+  return { promise, resolve };
 }
 
 /** Every byte lies in the stripe that says so, and the stripes in their order make up the blob. */
@@ -46,18 +79,37 @@ function assertStripes(blob: Blob): void {
 
 test('slow writers make room for others by short stripes', { timeout: 60_000 }, async () => {
   await withDirectories(6, async (disks, root) => {
-    const house = await openHouse(disks, 1, { stripeMemoryBytes: 1 });
+    const time = manualClock();
+    const house = await openHouse(disks, 1, { stripeMemoryBytes: 1, clock: time });
     try {
       const free = house.store.freeBuffers;
       const bytes = randomBytes(bodyBytes);
+      const clients = new SlowClients();
       const writes = Array.from({ length: slowBodies }, (_, index) =>
-        house.store.write(slowBodyOf(bytes), { digests: ['MD5'], inlineBytesMax: 0, length: index % 2 === 0 ? bodyBytes : undefined }),
+        house.store.write(clients.bodyOf(bytes), {
+          digests: ['MD5'],
+          inlineBytesMax: 0,
+          length: index % 2 === 0 ? bodyBytes : undefined,
+        }),
       );
-      await pause(500);
-      const started = performance.now();
-      const quick = await house.put(bytes);
-      assert.ok((await house.get(quick)).equals(bytes));
-      assert.ok(performance.now() - started < 2_000, 'a quick client is served among slow ones');
+      await until(() => clients.stopped === largeBuffers, 'slow clients hold all large buffers');
+      let served: Buffer | undefined;
+      const quick = house.put(bytes).then(async (blob) => {
+        served = await house.get(blob);
+      });
+      // Whoever waits for it in vain says so below.
+      quick.catch(() => undefined);
+      await time.advance(patienceMilliseconds);
+      await until(() => clients.stopped === slowBodies, 'those that held a buffer made room for the others');
+      await time.advance(patienceMilliseconds);
+      await until(() => served !== undefined, 'a quick client is served among slow ones');
+      assert.ok(served?.equals(bytes));
+      assert.equal(clients.stopped, slowBodies, 'none of the slow ones has got a byte meanwhile');
+      clients.goOn();
+      await until(() => clients.stopped === largeBuffers, 'slow clients hold all large buffers again');
+      await time.advance(patienceMilliseconds);
+      await until(() => clients.stopped === slowBodies, 'those that held a buffer made room again');
+      clients.goOn();
       const blobs = (await Promise.all(writes)).map(({ blob }) => blob!);
       assert.ok(
         blobs.some((blob) => stripeCountOf(blob) > 3),
