@@ -7,8 +7,8 @@ import { Contender } from './contender.ts';
 import type { BenchPlan, ServerPlan, WorkloadName } from './plan.ts';
 import type { TreeCost } from './process-tree.ts';
 
-/** Between a connection that breaks and the news that the process has ended. */
-const newsMilliseconds = 500;
+/** Between a connection that breaks and the news that the process has ended: a busy machine brings it late. */
+const newsMilliseconds = 2000;
 
 export class BenchServer {
   readonly plan: ServerPlan;
@@ -60,7 +60,7 @@ export class BenchServer {
       await this.bucketFor('put');
     } catch (error) {
       signal.throwIfAborted();
-      this.#failure = (error as Error).message;
+      this.#failure = await this.explain((error as Error).message);
     }
   }
 
@@ -84,7 +84,7 @@ export class BenchServer {
 
   /** Why a line failed: the reason, or how the process ended if that is what is behind it. */
   async explain(reason: string): Promise<string> {
-    if (this.plan.kind === 'endpoint') return reason;
+    if (this.#contender === undefined) return reason;
     const since = performance.now();
     while (this.failure === undefined && performance.now() - since < newsMilliseconds) await sleep(20);
     return this.failure ?? reason;

@@ -20,6 +20,8 @@ const stopMillisecondsMax = 20_000;
 /** Of what it prints, the end is kept. */
 const outputCharactersMax = 64 * 1024;
 const lastWordsCharactersMax = 1000;
+/** After it ended: what it said last may still be on its way, and what it left running may hold the pipe. */
+const lastWordsMillisecondsMax = 500;
 const bannerCharactersMax = 200;
 const removalsMax = 5;
 
@@ -109,8 +111,10 @@ export class Contender {
   }
 
   async #watch(): Promise<void> {
+    const said = once(this.#child, 'close').catch(() => undefined);
     try {
       const [code, signal] = await once(this.#child, 'exit');
+      await Promise.race([said, sleep(lastWordsMillisecondsMax, undefined, { ref: false })]);
       this.#ending = signal === null ? `ended with exit code ${code}` : `ended by ${signal}`;
     } catch (error) {
       this.#ending = `could not be started: ${(error as Error).message}`;

@@ -281,10 +281,12 @@ test('503 and broken connections are errors, and the load goes on', async () => 
 });
 
 test('a server that dies fails its lines with its last words, the others go on; one that does not start has none', async () => {
-  // The server is a child of what the harness starts: both must be gone, and both are counted.
+  // The server is a child of what the harness starts: both must be gone, and both are counted. That it ended is known later than
+  // that nobody listens any more.
   const script = `
     const child = require('node:child_process').spawn(process.execPath, process.argv.slice(1), { stdio: ['ignore', 'inherit', 'inherit'] });
-    setTimeout(() => { console.error('out of luck'); child.kill('SIGKILL'); process.exit(3); }, 1800);`;
+    const end = () => { console.error('out of luck'); process.exit(3); };
+    setTimeout(() => { child.kill('SIGKILL'); setTimeout(end, 1000); }, 1800);`;
   const mortal: ServePlan = { ...served('mortal'), command: [process.execPath, '-e', script, ...served('mortal').command.slice(1)] };
   const stillborn: ServePlan = { ...served('stillborn'), command: ['/nonexistent/server', '{port}'] };
   const told: string[] = [];
@@ -298,6 +300,22 @@ test('a server that dies fails its lines with its last words, the others go on; 
   const { failure } = of(result, 'stat-4KiB-c2', 'mortal');
   assert.match(failure ?? '', /ended with exit code 3; it said: .*out of luck/);
   assert.ok(told.some((words) => words.startsWith('failed mortal ') && words.includes('out of luck')));
+});
+
+test('a server that dies as its bucket is made fails with its last words', async () => {
+  const script = `
+    const end = () => { console.error('out of luck'); process.exit(3); };
+    require('node:http').createServer((request, answer) => {
+      if (request.method === 'GET') return void answer.end('<ListAllMyBucketsResult/>');
+      request.socket.destroy();
+      setTimeout(end, 1000);
+    }).listen(Number(process.argv[1]), '127.0.0.1');`;
+  const frail: ServePlan = { ...served('frail'), command: [process.execPath, '-e', script, '{port}'] };
+  const told: string[] = [];
+  const result = await runBench(plan({ servers: [frail], workloads: ['put'] }), listening(told), never);
+  const lastWords = /^frail ended with exit code 3; it said: out of luck$/;
+  assert.match(of(result, 'put-4KiB-c2', 'frail').failure ?? '', lastWords);
+  assert.match(told.find((words) => words.startsWith('failed frail : '))?.slice('failed frail : '.length) ?? '', lastWords);
 });
 
 test('an aborted run leaves nothing running and nothing behind', async () => {
