@@ -1,12 +1,12 @@
 /** `liteio bench put get ...`: the run, what is seen of it while it goes on, and what is left of it. */
 import { writeFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { withoutSecrets, writeResult } from '../report/json.ts';
 import { liveLine } from '../report/live-line.ts';
 import { renderPage } from '../report/page.ts';
 import { type BenchResult, resultFormat } from '../report/result.ts';
 import { renderTable } from '../report/table.ts';
 import { checkThresholds, renderThresholds } from '../report/thresholds.ts';
+import { exitCodeOf, Interrupt } from '../run/interrupt.ts';
 import { describeMachine } from '../run/machine.ts';
 import type { BenchPlan } from '../run/plan.ts';
 import { linesOf, runBench } from '../run/run-bench.ts';
@@ -32,37 +32,10 @@ export async function runCommand(plan: BenchPlan, outputs: Outputs): Promise<num
     const result = kept.result();
     if (result !== undefined) report(withoutSecrets(result, secretsOf(plan.servers)), { ...outputs, failUnder: [] });
     process.stdout.write([...kept.unfinished(), `ended by ${interrupt.name} before its time`, ''].join('\n'));
-    return 128 + constants.signals[interrupt.name];
+    return exitCodeOf(interrupt.name);
   } finally {
     interrupt.close();
   }
-}
-
-/** The first SIGINT or SIGTERM ends the run in order, the second one at once. */
-class Interrupt {
-  readonly #controller = new AbortController();
-  name: NodeJS.Signals | undefined;
-
-  constructor() {
-    process.on('SIGINT', this.#heard);
-    process.on('SIGTERM', this.#heard);
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  close(): void {
-    process.off('SIGINT', this.#heard);
-    process.off('SIGTERM', this.#heard);
-  }
-
-  readonly #heard = (name: NodeJS.Signals): void => {
-    // What the harness started is killed as the process ends.
-    if (this.name !== undefined) process.exit(128 + constants.signals[name]);
-    this.name = name;
-    this.#controller.abort(new Error(`ended by ${name}`));
-  };
 }
 
 function report(result: BenchResult, { json, html, failUnder = [] }: Outputs): number {

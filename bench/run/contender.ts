@@ -77,7 +77,11 @@ export class Contender {
     this.target = { ...plan.credentials, endpoint: `http://127.0.0.1:${ports.get('port')}` };
     this.#lastResort = () => {
       this.#killAll();
-      rmSync(directory, { recursive: true, force: true });
+      try {
+        rmSync(directory, { recursive: true, force: true, maxRetries: removalsMax });
+      } catch {
+        // A file that a dying server still wrote stays. An error here would keep the other servers' last resort from running.
+      }
     };
     process.once('exit', this.#lastResort);
   }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { installPeers } from '../peers/install.ts';
 import { duration } from '../report/format.ts';
+import { exitCodeOf, Interrupt } from '../run/interrupt.ts';
 import { describeMachine, harnessVersion } from '../run/machine.ts';
 import { fileSystemOf } from './file-system.ts';
 import { readOptions, type StandingOptions, usage } from './options.ts';
@@ -12,7 +13,7 @@ import type { StandingResult } from './standing-result.ts';
 import { withResults, writeBenchmarks, writeRawResults } from './write-benchmarks.ts';
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
-const interrupt = new AbortController();
+const interrupt = new Interrupt();
 /** What broke off without ending the run. */
 const troubles: string[] = [];
 
@@ -31,7 +32,6 @@ async function main(args: readonly string[]): Promise<void> {
   }
   // A broken mark is found before an hour has passed.
   withResults(readFileSync(options.file, 'utf8'), emptyResult(args));
-  for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => interrupt.abort(new Error(`ended by ${name}`)));
   const servers = await findServers(options.peers, process.env);
   for (const line of servers.missing) say(`NOT ON THIS MACHINE: ${line}`);
   const runs = openStages({ options, servers, signal: interrupt.signal, say, trouble });
@@ -73,6 +73,6 @@ main(process.argv.slice(2)).then(
   () => process.exit(0),
   (error: Error) => {
     say(`bench: ${error.message}`);
-    process.exit(1);
+    process.exit(interrupt.name === undefined ? 1 : exitCodeOf(interrupt.name));
   },
 );

@@ -331,3 +331,19 @@ test('SIGINT: what was measured is told, and the server is gone', { skip: proces
   const { port } = new URL(readResult(json).servers[0]?.endpoint ?? '');
   await assert.rejects(fetch(`http://127.0.0.1:${port}/`), 'nobody listens any more');
 });
+
+test('a reader that goes away ends the run, and the server with it', { skip: process.platform === 'win32' }, async () => {
+  const args = ['bench', 'put', '--size', '1KiB', '--duration', '20s', '--turns', '1', '--warm-up', '0s'];
+  const child = spawn(process.execPath, [serverProgram, ...args], { env: environment() });
+  let progress = '';
+  for await (const text of child.stderr.setEncoding('utf8')) {
+    progress += text;
+    if (/turn 1\/1 .*op\/s/.test(progress)) break; // which closes the pipe
+  }
+  const ended = child.exitCode ?? (await new Promise((resolve) => child.once('exit', resolve)));
+  assert.equal(ended, 141, progress);
+  assert.deepEqual(readdirSync(homes), [], 'the directory of the server is gone');
+  const [, port] = /http:\/\/127\.0\.0\.1:(\d+)/.exec(progress) ?? [];
+  assert.ok(port !== undefined, progress);
+  await assert.rejects(fetch(`http://127.0.0.1:${port}/`), 'nobody listens any more');
+});

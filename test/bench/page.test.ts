@@ -127,22 +127,23 @@ test('a browser draws every chart and runs nothing that a name brought', { skip 
     '--disable-component-update',
     '--disable-sync',
   ];
-  const args = [
-    '--headless=new',
-    '--no-sandbox',
-    ...quiet,
-    `--user-data-dir=${join(work.path, 'profile')}`,
-    '--window-size=1200,9000',
-    '--virtual-time-budget=10000',
-  ];
-  const { stdout, stderr, status } = spawnSync('chromium', [...args, '--enable-logging=stderr', '--dump-dom', `file://${path}`], {
-    encoding: 'utf8',
-    timeout: 60_000,
-    maxBuffer: 64 * 1024 ** 2,
-  });
-  assert.equal(status, 0, stderr);
-  assert.doesNotMatch(stderr, /CONSOLE/, stderr);
-  assert.equal(stdout.split('<canvas').length - 1, 6, 'throughput and latency of three lines');
+  const args = ['--headless=new', '--no-sandbox', ...quiet, `--user-data-dir=${join(work.path, 'profile')}`, '--window-size=1200,9000'];
+  // On a busy machine the browser's time runs out before its renderer had any of the real one.
+  let [drawn, stdout] = [0, ''];
+  for (const budget of [10_000, 40_000, 160_000]) {
+    const time = ['--enable-logging=stderr', `--virtual-time-budget=${budget}`];
+    const browser = spawnSync('chromium', [...args, ...time, '--dump-dom', `file://${path}`], {
+      encoding: 'utf8',
+      timeout: 60_000,
+      maxBuffer: 64 * 1024 ** 2,
+    });
+    assert.equal(browser.status, 0, browser.stderr);
+    assert.doesNotMatch(browser.stderr, /CONSOLE/, browser.stderr);
+    stdout = browser.stdout;
+    drawn = stdout.split('<canvas').length - 1;
+    if (drawn > 0) break;
+  }
+  assert.equal(drawn, 6, 'throughput and latency of three lines');
   assert.match(stdout, /<title>liteio, &lt;\/script&gt;/);
   assert.match(stdout, /<button type="button" id="theme" aria-label="Switch to dark colours">Dark<\/button>/);
 });
