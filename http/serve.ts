@@ -10,10 +10,12 @@ import { tables } from '../engine/bucket/row-keys.ts';
 import { type Engine, openEngine } from '../engine/engine.ts';
 import { engineKinds } from '../engine/kinds.ts';
 import type { Log } from '../engine/log.ts';
+import type { Blob } from '../engine/shards/blob-store.ts';
 import type { Drive } from '../engine/shards/drive.ts';
 import { markDirectory, readSmallFile, writeSmallFile } from '../engine/shards/drive-format.ts';
 import { openBlobStore } from '../engine/shards/open-blob-store.ts';
 import { type Drives, openDrives } from '../engine/shards/open-drives.ts';
+import { openWorkers } from '../engine/shards/workers.ts';
 import { missedBlobs } from '../engine/upkeep/missed-blobs.ts';
 import { type EmbeddedJournal, openEmbeddedJournal } from '../journal/embedded/embedded-journal.ts';
 import type { MirrorReport } from '../journal/embedded/mirror-set.ts';
@@ -43,6 +45,7 @@ const stateDirectory = `${markDirectory}/state`;
 /** On every drive of the first set: which kind of journal this deployment is written with. */
 const journalKindPath = `${markDirectory}/journal-kind`;
 const natsDirectory = `${markDirectory}/nats`;
+const nodeDiskModule = new URL('../journal/node-disk.js', import.meta.url).href;
 
 export interface RunningServer {
   readonly endpoint: string;
@@ -112,6 +115,11 @@ async function openHouse(config: ServerConfig, log: Log, closers: Closers): Prom
   const handed: Closers = [];
   closers.push(() => closeAll(below));
   closers.push(() => closeAll(handed));
+  // Threads take as long to load as rows and journal to open, and need neither.
+  const shards = { drives, threads: config.threads, diskModule: nodeDiskModule, clock: systemClock, log };
+  const workers = openWorkers(shards);
+  const started = workers.catch(() => undefined);
+  handed.push(async () => (await started)?.close());
   let journal: Journal | undefined;
   const store = await openStandbyStore({
     drives: await stateDrives(drives),
@@ -132,17 +140,12 @@ async function openHouse(config: ServerConfig, log: Log, closers: Closers): Prom
   // The healer, which starts with the blob store, reads rows: they have to be all there.
   await replay({ journal, store, kinds: engineKinds, log });
   let engine: Engine | undefined;
-  const blobs = await openBlobStore({
-    drives,
-    threads: config.threads,
-    diskModule: new URL('../journal/node-disk.js', import.meta.url).href,
-    clock: systemClock,
-    randomness: systemRandomness,
-    log,
-    missedBlobs: (set, slot) => missedBlobs(storeRows(store), set, slot),
+  const healing = {
+    missedBlobs: (set: number, slot: number) => missedBlobs(storeRows(store), set, slot),
     // What is healed before the engine is open is found whole by the next sweep.
-    onHealed: (blob, slot) => engine?.blobHealed(blob, slot),
-  });
+    onHealed: (blob: Blob, slot: number) => engine?.blobHealed(blob, slot),
+  };
+  const blobs = await openBlobStore({ ...shards, randomness: systemRandomness, ...healing }, workers);
   handed.push(() => blobs.close());
   engine = await openEngine({
     journal,

@@ -20,8 +20,9 @@ export interface BlobStoreParts extends WorkersParts {
   onHealed(blob: Blob, slot: number): void | Promise<void>;
 }
 
-export async function openBlobStore(parts: BlobStoreParts): Promise<DriveBlobStore> {
-  return new DriveBlobStore(parts, await openWorkers(parts));
+/** `workers`: of the same parts, where they were let start before the rest was there. */
+export async function openBlobStore(parts: BlobStoreParts, workers = openWorkers(parts)): Promise<DriveBlobStore> {
+  return new DriveBlobStore(parts, await workers);
 }
 
 /** The store of blobs, and what the engine's housekeeping asks of it. */
