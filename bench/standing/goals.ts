@@ -115,8 +115,13 @@ function summarizeListing(listing: StandingResult['listing'][number] | undefined
   return listing === undefined ? [] : summarizeLines(listing.result);
 }
 
+/** A run without the group that needs most says nothing of all. */
+function saysOfAll({ whole, matrix }: StandingResult): boolean {
+  return whole && matrix['six-drives'] !== undefined;
+}
+
 function resident(results: StandingResult, which: 'idleResidentBytes' | 'peakResidentBytes', mebibytesMax: number): Measured | undefined {
-  if (!results.whole) return undefined;
+  if (!saysOfAll(results)) return undefined;
   const values = (['six-drives', 'one-drive'] satisfies GroupName[]).flatMap((group) => {
     const own = results.matrix[group]?.result.servers[0]?.process;
     return own === undefined ? [] : [[group.replace('-', ' '), own[which] / mebibyte] as const];
@@ -163,9 +168,9 @@ function startsWithin(objects: number, name: string): Goal {
   };
 }
 
-function clientShare({ matrix, whole }: StandingResult): Measured | undefined {
-  if (!whole) return undefined;
-  const lines = Object.values(matrix).flatMap(({ result }) => summarizeLines(result));
+function clientShare(results: StandingResult): Measured | undefined {
+  if (!saysOfAll(results)) return undefined;
+  const lines = Object.values(results.matrix).flatMap(({ result }) => summarizeLines(result));
   if (lines.length === 0) return undefined;
   const marked = lines.filter((line) => line.clientLimited);
   const value = marked.length === 0 ? `all ${lines.length} lines` : `${marked.length} of ${lines.length} lines are marked`;
