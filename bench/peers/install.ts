@@ -1,8 +1,9 @@
 /** Builds the peers that come as Go modules into the harness' own directory and says how to get the rest. Asked for, never on its own. */
 import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
+import { findOnPath } from '../../journal/jetstream/nats-process.ts';
 import { peers } from './peers.ts';
-import { findOnPath, peerPrograms } from './programs.ts';
+import { peerPrograms } from './programs.ts';
 
 /** One line for each peer through `say`; the output of a build goes to stderr. False when a build failed or had no Go to build with. */
 export async function installPeers(environment: NodeJS.ProcessEnv, say: (line: string) => void): Promise<boolean> {
@@ -26,7 +27,7 @@ export async function installPeers(environment: NodeJS.ProcessEnv, say: (line: s
 
 /** What went wrong, or undefined. */
 async function goInstall(args: readonly string[], directory: string, environment: NodeJS.ProcessEnv): Promise<string | undefined> {
-  const go = await findOnPath('go', environment);
+  const go = await findOnPath('go', environment.PATH ?? '');
   if (go === undefined) return 'not built: there is no `go` on PATH';
   await mkdir(directory, { recursive: true });
   return new Promise((resolve) => {

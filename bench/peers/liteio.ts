@@ -1,9 +1,9 @@
 /** liteio itself, as it is built here. */
 import { access, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { findOnPath } from '../../journal/jetstream/nats-process.ts';
 import type { ServePlan } from '../run/plan.ts';
 import { benchCredentials, type FoundPeer, type Peer } from './peer.ts';
-import { findOnPath } from './programs.ts';
 
 const program = fileURLToPath(new URL('../../http/liteio.cjs', import.meta.url));
 const manifest = fileURLToPath(new URL('../../../package.json', import.meta.url));
@@ -62,6 +62,6 @@ export const liteioJetStream: Peer = {
     },
   ],
   async find(environment) {
-    return (await findOnPath('nats-server', environment)) === undefined ? undefined : find();
+    return (await findOnPath('nats-server', environment.PATH ?? '')) === undefined ? undefined : find();
   },
 };

@@ -1,9 +1,8 @@
 /** Where programs of peers are looked for: PATH, then the harness' own directory. */
 import { execFile } from 'node:child_process';
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { findOnPath } from '../../journal/jetstream/nats-process.ts';
 
 const answerMillisecondsMax = 20_000;
 
@@ -13,31 +12,8 @@ export function peerPrograms(environment: NodeJS.ProcessEnv): string {
 }
 
 /** Its path, or undefined when neither PATH nor the harness' own directory has it. */
-export async function findProgram(name: string, environment: NodeJS.ProcessEnv): Promise<string | undefined> {
-  return (await findOnPath(name, environment)) ?? (await findIn([peerPrograms(environment)], name));
-}
-
-/** For what a peer looks up itself. */
-export async function findOnPath(name: string, environment: NodeJS.ProcessEnv): Promise<string | undefined> {
-  const directories = (environment.PATH ?? '').split(delimiter).filter((directory) => directory !== '');
-  return findIn(directories, name);
-}
-
-async function findIn(directories: readonly string[], name: string): Promise<string | undefined> {
-  for (const directory of directories) {
-    const path = join(directory, name);
-    if (await executable(path)) return path;
-  }
-  return undefined;
-}
-
-async function executable(path: string): Promise<boolean> {
-  try {
-    await access(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+export function findProgram(name: string, environment: NodeJS.ProcessEnv): Promise<string | undefined> {
+  return findOnPath(name, [environment.PATH ?? '', peerPrograms(environment)].join(delimiter));
 }
 
 /** The first group of `pattern` in what the program prints, or `unknown version`. */

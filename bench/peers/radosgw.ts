@@ -3,8 +3,9 @@
  * replica. An answered PUT is in BlueStore, which syncs its data and its log before it acknowledges; nothing needs to be set.
  */
 import { fileURLToPath } from 'node:url';
+import { findOnPath } from '../../journal/jetstream/nats-process.ts';
 import { benchCredentials, type Peer } from './peer.ts';
-import { findOnPath, versionOf } from './programs.ts';
+import { versionOf } from './programs.ts';
 
 const launcher = fileURLToPath(new URL('./radosgw-cluster.js', import.meta.url));
 const parts = ['radosgw', 'radosgw-admin', 'ceph-mon', 'ceph-mgr', 'ceph-osd', 'ceph', 'ceph-authtool', 'monmaptool'];
@@ -27,7 +28,7 @@ export const radosgw: Peer = {
     },
   ],
   async find(environment) {
-    const found = await Promise.all(parts.map((part) => findOnPath(part, environment)));
+    const found = await Promise.all(parts.map((part) => findOnPath(part, environment.PATH ?? '')));
     const [program] = found;
     if (program === undefined || found.includes(undefined)) return undefined;
     return { program, version: await versionOf(program, ['--version'], /ceph version (\S+)/) };
