@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { replay } from '../engine/actor/recovery.ts';
 import { storeRows } from '../engine/actor/rows.ts';
 import { headOf } from '../engine/actor/stream-heads.ts';
+import { rowFormat } from '../engine/bucket/codec.ts';
 import { tables } from '../engine/bucket/row-keys.ts';
 import { type Engine, openEngine } from '../engine/engine.ts';
 import { engineKinds } from '../engine/kinds.ts';
@@ -198,7 +199,7 @@ async function stateDrives(drives: Drives): Promise<StoreDrive[]> {
       open: async () => {
         // Opening makes directories: on a drive that was taken away it would make the drive's own.
         if (!drive.readable || !(await drive.disk.exists(markDirectory))) throw new StateStoreUnavailable(`${drive.disk.name} is away`);
-        return laggingStore(await openClassicStore(directory, { hotTables: [tables.buckets] }), systemClock);
+        return laggingStore(await openClassicStore(directory, { hotTables: [tables.buckets], rowFormat }), systemClock);
       },
       remove: () => removeClassicStore(directory),
     };

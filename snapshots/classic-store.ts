@@ -3,7 +3,7 @@
  * before all tables, under a key that begins with the zero byte, and is part of every batch.
  */
 import { mkdir, realpath, rm } from 'node:fs/promises';
-import { ClassicLevel } from 'classic-level';
+import { ClassicLevel, type IteratorOptions } from 'classic-level';
 import {
   checkRange,
   checkWrite,
@@ -14,6 +14,7 @@ import {
   StateStoreCorrupt,
   StateStoreLocked,
   StateStoreUnavailable,
+  type TextRow,
 } from './state-store.ts';
 
 export interface ClassicStoreOptions {
@@ -21,6 +22,8 @@ export interface ClassicStoreOptions {
   readonly cacheBytes?: number;
   /** Rows gathered in memory before they become a sorted file. */
   readonly writeBufferBytes?: number;
+  /** Of what rows say, below 256: a store with rows of another format counts as damaged, and is made anew from the journal. */
+  readonly rowFormat?: number;
   /** Tables whose rows are few and read by every command: what was read of them stays in memory. */
   readonly hotTables?: readonly string[];
 }
@@ -33,6 +36,8 @@ const openFilesMax = 256;
 /** Of all hot tables together; when there are more, all are forgotten. */
 const hotRowsMax = 4096;
 const positionKey = Buffer.from('\0position');
+/** Strings out, without a copy of each in a buffer of its own; bounds go in as the bytes they are, which need not be text. */
+const text = { name: 'text', format: 'utf8' as const, encode: (bound: string) => bound, decode: (text: string) => text };
 const nothing = Buffer.alloc(0);
 
 /** LevelDB's lock is per process and lost when a second open fails in the same process: this set keeps that open from happening. */
@@ -58,8 +63,12 @@ export async function openClassicStore(directory: string, options: ClassicStoreO
     });
     await level.open();
     const stored = level.getSync(positionKey);
-    const position = stored === undefined ? 0 : Number(stored.readBigUInt64BE(0));
-    return new ClassicStore(level, { path, position, hotTables: options.hotTables ?? [] });
+    const { rowFormat = 0, hotTables = [] } = options;
+    if (stored !== undefined && (stored[8] ?? 0) !== rowFormat) {
+      await level.close();
+      throw new StateStoreCorrupt(`the state store at ${path} has rows of format ${stored[8] ?? 0} in place of ${rowFormat}`);
+    }
+    return new ClassicStore(level, { path, position: Number(stored?.readBigUInt64BE(0) ?? 0), rowFormat, hotTables });
   } catch (error) {
     openDirectories.delete(path);
     throw openingError(path, error);
@@ -84,6 +93,7 @@ async function makeDirectory(directory: string): Promise<string> {
 }
 
 function openingError(path: string, error: unknown): Error {
+  if (error instanceof StateStoreCorrupt) return error;
   const codes = [error, (error as Error).cause].map((each) => (each as { code?: string } | undefined)?.code);
   if (codes.includes('LEVEL_LOCKED')) return new StateStoreLocked(`${path} is open in another process`, { cause: error });
   if (codes.includes('LEVEL_CORRUPTION')) return new StateStoreCorrupt(`the state store at ${path} is damaged`, { cause: error });
@@ -94,15 +104,18 @@ class ClassicStore implements StateStore {
   position: number;
   private readonly level: Level;
   private readonly path: string;
+  private readonly rowFormat: number;
   private readonly prefixes = new Map<string, Buffer>();
   private readonly hotTables: ReadonlySet<string>;
   /** By the whole key. */
   private readonly hotRows = new Map<string, Buffer>();
 
-  constructor(level: Level, { path, position, hotTables }: { path: string; position: number; hotTables: readonly string[] }) {
+  constructor(level: Level, parts: { path: string; position: number; rowFormat: number; hotTables: readonly string[] }) {
+    const { path, position, rowFormat, hotTables } = parts;
     this.level = level;
     this.path = path;
     this.position = position;
+    this.rowFormat = rowFormat;
     this.hotTables = new Set(hotTables);
   }
 
@@ -131,15 +144,9 @@ class ClassicStore implements StateStore {
   }
 
   async range(table: string, range: RowRange): Promise<Row[]> {
-    checkRange(range);
+    const options = this.rangeOptions(table, range);
     if (range.limit === 0) return [];
     const prefixBytes = table.length + 1;
-    const options = {
-      ...this.boundsOf(table, range),
-      limit: range.limit,
-      reverse: range.reverse ?? false,
-      highWaterMarkBytes: readAheadBytes,
-    };
     try {
       if (range.keysOnly) {
         const keys = await this.level.keys(options).all();
@@ -152,6 +159,29 @@ class ClassicStore implements StateStore {
     }
   }
 
+  async texts(table: string, range: RowRange): Promise<TextRow[]> {
+    const bounds = this.rangeOptions(table, range) as unknown as IteratorOptions<string, string>;
+    const options = { ...bounds, keyEncoding: text, valueEncoding: text };
+    if (range.limit === 0) return [];
+    const prefixCharacters = table.length + 1;
+    try {
+      if (range.keysOnly) {
+        const keys = await this.level.keys<string>(options).all();
+        return keys.map((key) => ({ key: key.slice(prefixCharacters), value: '' }));
+      }
+      const entries = await this.level.iterator<string, string>(options).all();
+      return entries.map(([key, value]) => ({ key: key.slice(prefixCharacters), value }));
+    } catch (error) {
+      throw this.trouble(error);
+    }
+  }
+
+  private rangeOptions(table: string, range: RowRange) {
+    checkRange(range);
+    const { limit, reverse = false } = range;
+    return { ...this.boundsOf(table, range), limit, reverse, highWaterMarkBytes: readAheadBytes };
+  }
+
   async write(changes: readonly RowChange[], position: number): Promise<void> {
     checkWrite(this.position, position);
     try {
@@ -160,8 +190,9 @@ class ClassicStore implements StateStore {
         if (value === null) batch.del(this.keyOf(table, key));
         else batch.put(this.keyOf(table, key), bufferOf(value));
       }
-      const stored = Buffer.allocUnsafe(8);
+      const stored = Buffer.allocUnsafe(9);
       stored.writeBigUInt64BE(BigInt(position));
+      stored[8] = this.rowFormat;
       batch.put(positionKey, stored);
       await batch.write();
     } catch (error) {

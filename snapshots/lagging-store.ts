@@ -2,7 +2,15 @@
  * A state store whose rows are visible at once and reach the store below a little later, many batches in one. Nobody waits for that: the
  * rows come from the journal again when they were lost on the way.
  */
-import { checkWrite, type Row, type RowChange, type RowRange, type StateStore, StateStoreUnavailable } from './state-store.ts';
+import {
+  checkWrite,
+  type Row,
+  type RowChange,
+  type RowRange,
+  type StateStore,
+  StateStoreUnavailable,
+  type TextRow,
+} from './state-store.ts';
 
 export interface Timer {
   /** Runs `task` once after `milliseconds`; the returned function cancels it. */
@@ -72,9 +80,18 @@ class LaggingStore implements StateStore {
   }
 
   async range(table: string, range: RowRange): Promise<Row[]> {
+    await this.beArrived();
+    return this.store.range(table, range);
+  }
+
+  async texts(table: string, range: RowRange): Promise<TextRow[]> {
+    await this.beArrived();
+    return this.store.texts(table, range);
+  }
+
+  private async beArrived(): Promise<void> {
     this.mustWork();
     if (this.gathering !== undefined || this.leaving.length > 0) await this.flush();
-    return this.store.range(table, range);
   }
 
   async write(changes: readonly RowChange[], position: number): Promise<void> {

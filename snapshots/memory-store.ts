@@ -1,6 +1,16 @@
 /** The state store's in-memory twin: same contract, same order, gone with the process. */
 import { SortedKeys } from './sorted-keys.ts';
-import { checkRange, checkWrite, type Row, type RowChange, type RowRange, type StateStore, StateStoreUnavailable } from './state-store.ts';
+import {
+  checkRange,
+  checkWrite,
+  type Row,
+  type RowChange,
+  type RowRange,
+  type StateStore,
+  StateStoreUnavailable,
+  type TextRow,
+  textRow,
+} from './state-store.ts';
 
 interface Table {
   readonly rows: Map<string, Buffer>;
@@ -34,6 +44,10 @@ class MemoryStore implements StateStore {
       if (rows.length === range.limit) break;
     }
     return rows;
+  }
+
+  async texts(table: string, range: RowRange): Promise<TextRow[]> {
+    return (await this.range(table, range)).map(textRow);
   }
 
   async write(changes: readonly RowChange[], position: number): Promise<void> {

@@ -5,7 +5,15 @@
  * brought up from the journal too: there is one way to make rows, and a half-made store is just one that lies behind.
  */
 import { BatchBacklog } from './batch-backlog.ts';
-import { type Row, type RowChange, type RowRange, type StateStore, StateStoreCorrupt, StateStoreUnavailable } from './state-store.ts';
+import {
+  type Row,
+  type RowChange,
+  type RowRange,
+  type StateStore,
+  StateStoreCorrupt,
+  StateStoreUnavailable,
+  type TextRow,
+} from './state-store.ts';
 
 /** A drive that can hold a state store. */
 export interface StoreDrive {
@@ -128,10 +136,18 @@ class FailoverStore implements StandbyStore {
     }
   }
 
-  async range(table: string, range: RowRange): Promise<Row[]> {
+  range(table: string, range: RowRange): Promise<Row[]> {
+    return this.read((store) => store.range(table, range));
+  }
+
+  texts(table: string, range: RowRange): Promise<TextRow[]> {
+    return this.read((store) => store.texts(table, range));
+  }
+
+  private async read<T>(from: (store: StateStore) => Promise<T>): Promise<T> {
     const primary = this.serving();
     try {
-      return await primary.store!.range(table, range);
+      return await from(primary.store!);
     } catch (error) {
       throw this.failed(primary, error);
     }

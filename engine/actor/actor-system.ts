@@ -12,10 +12,10 @@ import type { Log } from '../log.ts';
 import type { Rejection } from '../rejection.ts';
 import type { Caller } from '../vocabulary.ts';
 import { Applier } from './applier.ts';
-import type { ActorKind, AnyKind, RowView } from './decider.ts';
+import type { ActorKind, AnyKind } from './decider.ts';
 import { replay } from './recovery.ts';
 import { Registry } from './registry.ts';
-import { storeRows } from './rows.ts';
+import { type StoredRows, storeRows } from './rows.ts';
 
 export interface ActorSystemParts {
   readonly journal: Journal;
@@ -41,7 +41,7 @@ export interface ActorSystem {
     caller: Caller,
   ): Promise<Reply | Rejection>;
   /** Durable rows, for queries. Trouble of the store is thrown as Fault 'unavailable'. */
-  readonly rows: RowView;
+  readonly rows: StoredRows;
   /** Refuses new commands, waits for those under way. Closes neither journal nor state store. */
   close(): Promise<void>;
 }

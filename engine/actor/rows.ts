@@ -3,7 +3,14 @@
  * one record, so that a failed append takes away exactly its own rows. Other actors' layers are not seen: what they decided
  * may still fail.
  */
-import { type Row, type RowChange, type RowRange, type StateStore, StateStoreUnavailable } from '../../snapshots/state-store.ts';
+import {
+  type Row,
+  type RowChange,
+  type RowRange,
+  type StateStore,
+  StateStoreUnavailable,
+  type TextRow,
+} from '../../snapshots/state-store.ts';
 import { Fault } from '../fault.ts';
 import type { RowView } from './decider.ts';
 
@@ -115,8 +122,14 @@ function behind(range: RowRange, key: Uint8Array): RowRange {
   return range.reverse ? { ...range, lt: key } : { ...range, gt: key };
 }
 
-/** The state store's rows for readers: only what is durable and applied; its trouble becomes a Fault. */
-export function storeRows(store: StateStore): RowView {
+/** Rows for readers: only what is durable and applied. */
+export interface StoredRows extends RowView {
+  /** Of a table whose keys and values are text. */
+  texts(table: string, range: RowRange): Promise<TextRow[]>;
+}
+
+/** The state store's rows; its trouble becomes a Fault. */
+export function storeRows(store: StateStore): StoredRows {
   return {
     get(table, key) {
       try {
@@ -128,6 +141,13 @@ export function storeRows(store: StateStore): RowView {
     async range(table, range) {
       try {
         return await store.range(table, range);
+      } catch (error) {
+        throw storeTrouble(error);
+      }
+    },
+    async texts(table, range) {
+      try {
+        return await store.texts(table, range);
       } catch (error) {
         throw storeTrouble(error);
       }

@@ -1,14 +1,16 @@
-/** Rows as bytes: positional arrays behind a format number, in MessagePack. A decoder reads every format ever written. */
+/** Rows as bytes: positional arrays behind a format number, in MessagePack or JSON. */
 import { Packr } from 'msgpackr';
 import { assert } from '../assert.ts';
 import type { ChecksumAlgorithm } from '../body.ts';
 import type { Blob, BlobRef, Extent } from '../shards/blob-store.ts';
 import type { BucketInfo, Checksum, ObjectMetadata, Tags, Versioning, Written } from '../vocabulary.ts';
 import type { UploadRow } from './events.ts';
-import { type Content, type Manifest, type ManifestPart, noMetadata, type Version } from './version.ts';
+import { appearedAt, type Content, type Manifest, type ManifestPart, noMetadata, type Version } from './version.ts';
 
 export type Packed = readonly unknown[];
 
+/** Of all rows together, for the state store: one with rows of another format is rebuilt from the journal. */
+export const rowFormat = 1;
 const format = 1;
 const packr = new Packr({ useRecords: false });
 
@@ -20,6 +22,8 @@ const algorithms: readonly ChecksumAlgorithm[] = ['CRC32', 'CRC32C', 'CRC64NVME'
 const versionings: readonly Versioning[] = ['unversioned', 'enabled', 'suspended'];
 const contents: readonly Content[] = ['none', 'inline', 'manifest'];
 const markerContent = -1;
+/** Where `fieldsOf` has the time. */
+const timeField = 4;
 
 export function packBucket(bucket: BucketInfo): Packed {
   const { name, account, owner, created, locationConstraint, versioning, tags } = bucket;
@@ -42,10 +46,18 @@ export function unpackVersioning(packed: unknown): Versioning {
   return versionings[packed as number]!;
 }
 
-/** Kept small: what is usual costs one byte a field. */
 export function packVersion(version: Version): Packed {
+  return [format, ...fieldsOf(version)];
+}
+
+export function unpackVersion(row: Packed): Version {
+  expectFormat(row);
+  return versionFrom(row.slice(1));
+}
+
+/** Kept small: what is usual costs one byte a field. */
+function fieldsOf(version: Version): unknown[] {
   return [
-    format,
     version.seq,
     version.entropy,
     version.size,
@@ -61,34 +73,40 @@ export function packVersion(version: Version): Packed {
   ];
 }
 
-export function unpackVersion(row: Packed): Version {
-  expectFormat(row);
-  const content = row[6];
-  const owner = row[11] as string[] | 0;
+function versionFrom(fields: Packed): Version {
+  const content = fields[5];
+  const owner = fields[10] as string[] | 0;
   return {
-    seq: row[1] as number,
-    entropy: row[2] as string,
+    seq: fields[0] as number,
+    entropy: fields[1] as string,
     deleteMarker: content === markerContent,
-    size: row[3] as number,
-    etag: row[4] as string,
-    lastModified: row[5] as number,
+    size: fields[2] as number,
+    etag: fields[3] as string,
+    lastModified: fields[timeField] as number,
     content: content === markerContent ? 'none' : unpackContent(content),
-    metadata: row[7] === 0 && row[8] === 0 ? noMetadata : { headers: unpackPairs(row[7]), user: unpackPairs(row[8]) },
-    tags: unpackTags(row[9]),
-    checksum: unpackChecksum(row[10]),
+    metadata: fields[6] === 0 && fields[7] === 0 ? noMetadata : { headers: unpackPairs(fields[6]), user: unpackPairs(fields[7]) },
+    tags: unpackTags(fields[8]),
+    checksum: unpackChecksum(fields[9]),
     owner: owner === 0 ? undefined : { id: owner[0]!, displayName: owner[1]! },
-    partCount: row[12] as number,
+    partCount: fields[11] as number,
   };
 }
 
-/** The decoder hangs a view of its own on every buffer it is given: rows that come by the thousand are read from one and the same. */
-const scratch = Buffer.alloc(4096);
-
-export function versionOf(row: Uint8Array): Version {
-  if (row.length > scratch.length) return unpackVersion(unpack(row));
-  scratch.set(row);
-  return unpackVersion(packr.unpack(scratch, { start: 0, end: row.length }) as unknown[]);
+/** Rows of versions are JSON: listings read them by the thousand, as text (`StateStore.texts`). The time counts from `appearedAt`: mostly it is that. */
+export function versionRow(version: Version): Buffer {
+  const fields = fieldsOf(version);
+  fields[timeField] = version.lastModified - appearedAt(version.seq);
+  return Buffer.from(JSON.stringify(fields));
 }
+
+export function versionOfText(row: string): Version {
+  const fields = JSON.parse(row);
+  fields[timeField] += appearedAt(fields[0]);
+  return versionFrom(fields);
+}
+
+export const versionOf = (row: Buffer): Version => versionOfText(row.toString());
+
 export const bucketOf = (row: Uint8Array): BucketInfo => unpackBucket(unpack(row));
 
 export function packContent(content: Content): unknown {

@@ -8,7 +8,7 @@ import type { BucketDecision } from './decision.ts';
 import type { Displaced, ObjectPut } from './events.ts';
 import { refuseWrite } from './preconditions.ts';
 import { objectTagsMax, refuseKey, refuseMetadata, refuseTags } from './refusals.ts';
-import { bucketSequenceFirst, type Content, shownVersionId, type Version } from './version.ts';
+import { bucketSequenceFirst, type Content, sequenceAt, shownVersionId, type Version } from './version.ts';
 
 /** What a put says of its object before its bytes are there. */
 export interface Announced {
@@ -93,7 +93,7 @@ function contentOf(object: NewObject): Content {
 export function nextId(state: BucketState, bucket: BucketInfo, entropy: string, time: number): { seq: number; entropy: string } {
   assert(/^[0-9a-f]{16}$/.test(entropy), 'entropy has 16 hex digits');
   if (bucket.versioning === 'unversioned') {
-    const seq = state.head === undefined ? time * 1024 + (Number.parseInt(entropy.slice(0, 3), 16) % 1024) : state.head.seq + 1;
+    const seq = state.head === undefined ? sequenceAt(time, entropy) : state.head.seq + 1;
     assert(seq < bucketSequenceFirst, 'the clock is below the year 2109');
     return { seq, entropy: '' };
   }

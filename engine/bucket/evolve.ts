@@ -3,18 +3,7 @@ import type { RowChange } from '../../snapshots/state-store.ts';
 import type { RowView } from '../actor/decider.ts';
 import { assert } from '../assert.ts';
 import { blobRows, handOverBlobs, holdBlobs, partReferrer, releaseBlobs, versionReferrer } from './blob-rows.ts';
-import {
-  bucketOf,
-  manifestRefs,
-  pack,
-  packBucket,
-  packManifest,
-  packUpload,
-  packVersion,
-  packWritten,
-  unpack,
-  versionOf,
-} from './codec.ts';
+import { bucketOf, manifestRefs, pack, packBucket, packManifest, packUpload, packWritten, unpack, versionOf, versionRow } from './codec.ts';
 import type { BucketEvent, DeleteMarkerPlaced, ObjectPut, ObjectTagged, Released, RemovedPart, VersionDeleted } from './events.ts';
 import { contentKey, headKey, nameKey, numberValue, ownedKey, partKey, tables, uploadKey, versionKey } from './row-keys.ts';
 import { bucketSequenceFirst, type Version } from './version.ts';
@@ -69,7 +58,7 @@ function changedBucket(rows: RowView, name: string, change: Partial<ReturnType<t
 function objectPut(event: ObjectPut, rows: RowView): RowChange[] {
   const { bucket, key, version, inline, manifest } = event;
   const changes = makeRoom(event, rows);
-  changes.push({ table: tables.heads, key: headKey(bucket, key), value: pack(packVersion(version)) });
+  changes.push({ table: tables.heads, key: headKey(bucket, key), value: versionRow(version) });
   if (inline !== undefined) changes.push({ table: tables.bodies, key: contentKey(bucket, key, version.seq), value: inline });
   for (const blob of event.blobs) changes.push(...blobRows(blob));
   const refs = manifest?.refs ?? (typeof version.content === 'string' ? [] : version.content);
@@ -87,7 +76,7 @@ function deleteMarkerPlaced(event: DeleteMarkerPlaced, rows: RowView): RowChange
   const { bucket, key, version } = event;
   const changes = makeRoom(event, rows);
   if (event.displaced.current !== undefined) changes.push({ table: tables.heads, key: headKey(bucket, key), value: null });
-  changes.push({ table: tables.versions, key: versionKey(bucket, key, version.seq), value: pack(packVersion(version)) });
+  changes.push({ table: tables.versions, key: versionKey(bucket, key, version.seq), value: versionRow(version) });
   if (version.entropy === '') changes.push(nullRow(bucket, key, version.seq));
   return changes;
 }
@@ -163,7 +152,7 @@ function retagged(event: ObjectTagged, rows: RowView): RowChange {
   const row = rows.get(table, place);
   assert(row !== undefined, `${bucket}/${key} has the version to tag`);
   const version: Version = { ...versionOf(row), tags };
-  return { table, key: place, value: pack(packVersion(version)) };
+  return { table, key: place, value: versionRow(version) };
 }
 
 /** The rows of a finished upload and its parts. */

@@ -54,6 +54,19 @@ export const noMetadata: ObjectMetadata = { headers: {}, user: {} };
  */
 export const bucketSequenceFirst = 2 ** 52;
 
+/** Sequence numbers a millisecond. */
+const sequencesPerMillisecond = 1024;
+
+/** Of a key that appears in an unversioned bucket. `entropy`: hex digits. */
+export function sequenceAt(time: number, entropy: string): number {
+  return time * sequencesPerMillisecond + (Number.parseInt(entropy.slice(0, 3), 16) % sequencesPerMillisecond);
+}
+
+/** When the key appeared, from a sequence number that was given then; of a bucket's sequence just a number. */
+export function appearedAt(seq: number): number {
+  return Math.floor(seq / sequencesPerMillisecond);
+}
+
 export function versionIdOf(version: Version): string {
   if (version.entropy === '') return nullVersionId;
   return version.seq.toString(16).padStart(16, '0') + version.entropy;

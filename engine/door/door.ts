@@ -1,6 +1,6 @@
 /** What stands behind the door's methods, and the count of who is inside. */
 import type { ActorSystem } from '../actor/actor-system.ts';
-import type { RowView } from '../actor/decider.ts';
+import type { StoredRows } from '../actor/rows.ts';
 import type { Body } from '../body.ts';
 import type { Randomness } from '../clock.ts';
 import type { EngineOptions } from '../engine-options.ts';
@@ -15,7 +15,7 @@ export type Outcome<T> = Promise<T | Rejection>;
 export interface Door {
   readonly actors: ActorSystem;
   /** Durable rows. */
-  readonly rows: RowView;
+  readonly rows: StoredRows;
   readonly blobs: BlobStore;
   readonly randomness: Randomness;
   readonly options: EngineOptions;

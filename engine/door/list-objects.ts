@@ -1,5 +1,6 @@
 /** ListObjects over the rows of `heads`. */
-import { versionOf } from '../bucket/codec.ts';
+import type { RowRange, TextRow } from '../../snapshots/state-store.ts';
+import { versionOfText } from '../bucket/codec.ts';
 import { findBucket, noSuchBucket } from '../bucket/queries.ts';
 import { behind, headKey, tables } from '../bucket/row-keys.ts';
 import { objectInfoOf } from '../bucket/version.ts';
@@ -15,19 +16,21 @@ export async function listObjects(door: Door, query: ListObjects): Outcome<Objec
   const objects: ObjectInfo[] = [];
   const commonPrefixes: string[] = [];
   if (max === 0) return { objects, commonPrefixes, next: undefined };
-  const walk = { table: tables.heads, lt: behind(headKey(name, prefix)), wanted: max + 1, leaps: delimiter !== '' };
-  const cursor = new RowCursor(door.rows, walk, startOf(name, query));
-  const keyStart = Buffer.byteLength(name) + 1;
+  const read = (range: RowRange) => door.rows.texts(tables.heads, range);
+  const keyOf = ({ key }: TextRow) => Buffer.from(key);
+  const walk = { read, keyOf, lt: behind(headKey(name, prefix)), wanted: max + 1, leaps: delimiter !== '' };
+  const cursor = new RowCursor(walk, startOf(name, query));
+  const keyStart = name.length + 1;
   let last = after;
   for (;;) {
     if (cursor.needsRead) await cursor.read();
     const { row } = cursor;
     if (row === undefined) return { objects, commonPrefixes, next: undefined };
     if (objects.length + commonPrefixes.length === max) return { objects, commonPrefixes, next: last };
-    const key = row.key.toString('utf8', keyStart);
+    const key = row.key.slice(keyStart);
     const common = commonPrefixOf(key, prefix, delimiter);
     if (common === undefined) {
-      objects.push(objectInfoOf(bucket, key, versionOf(row.value), true));
+      objects.push(objectInfoOf(bucket, key, versionOfText(row.value), true));
       cursor.next();
     } else {
       commonPrefixes.push(common);

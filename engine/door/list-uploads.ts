@@ -1,4 +1,5 @@
 /** ListMultipartUploads and ListParts. */
+import type { Row, RowRange } from '../../snapshots/state-store.ts';
 import { unpack, unpackUpload } from '../bucket/codec.ts';
 import type { UploadRow } from '../bucket/events.ts';
 import { findBucket, noSuchBucket } from '../bucket/queries.ts';
@@ -18,8 +19,9 @@ export async function listMultipartUploads(door: Door, query: ListMultipartUploa
   const uploads: UploadInfo[] = [];
   const commonPrefixes: string[] = [];
   if (max === 0) return { uploads, commonPrefixes, next: undefined };
-  const walk = { table: tables.uploads, lt: behind(headKey(bucket, prefix)), wanted: max + 1, leaps: delimiter !== '' };
-  const cursor = new RowCursor(door.rows, walk, startOf(query));
+  const read = (range: RowRange) => door.rows.range(tables.uploads, range);
+  const walk = { read, keyOf: (row: Row) => row.key, lt: behind(headKey(bucket, prefix)), wanted: max + 1, leaps: delimiter !== '' };
+  const cursor = new RowCursor(walk, startOf(query));
   let next: UploadPage['next'];
   for (;;) {
     if (cursor.needsRead) await cursor.read();

@@ -1,9 +1,9 @@
-import type { Row } from '../../snapshots/state-store.ts';
-import type { RowView } from '../actor/decider.ts';
+import type { RowRange } from '../../snapshots/state-store.ts';
 
 /** What a cursor walks over. */
-export interface RowWalk {
-  readonly table: string;
+export interface RowWalk<Row> {
+  read(range: RowRange): Promise<readonly Row[]>;
+  keyOf(row: Row): Buffer;
   readonly lt: Buffer;
   /** Rows that a walk without leaps would need: no chunk is larger. */
   readonly wanted: number;
@@ -18,16 +18,14 @@ const chunkRowsFirst = 64;
  * Rows in order, read in chunks, with leaps ahead: small chunks while it leaps from one common prefix to the next, larger ones while it
  * walks from row to row.
  */
-export class RowCursor {
-  private readonly rows: RowView;
-  private readonly walk: RowWalk;
+export class RowCursor<Row> {
+  private readonly walk: RowWalk<Row>;
   private chunk: readonly Row[] = [];
   private at = 0;
   private chunkRows: number;
   private from: { gte: Buffer } | { gt: Buffer } | undefined;
 
-  constructor(rows: RowView, walk: RowWalk, from: { gte: Buffer } | { gt: Buffer }) {
-    this.rows = rows;
+  constructor(walk: RowWalk<Row>, from: { gte: Buffer } | { gt: Buffer }) {
     this.walk = walk;
     this.from = from;
     this.chunkRows = walk.leaps ? Math.min(walk.wanted, chunkRowsFirst) : walk.wanted;
@@ -43,11 +41,11 @@ export class RowCursor {
   }
 
   async read(): Promise<void> {
-    const { table, lt } = this.walk;
+    const { lt, keyOf } = this.walk;
     const limit = this.chunkRows;
-    this.chunk = await this.rows.range(table, { ...this.from, lt, limit });
+    this.chunk = await this.walk.read({ ...this.from, lt, limit });
     this.at = 0;
-    this.from = this.chunk.length < limit ? undefined : { gt: this.chunk.at(-1)!.key };
+    this.from = this.chunk.length < limit ? undefined : { gt: keyOf(this.chunk.at(-1)!) };
     this.chunkRows = Math.min(limit * 4, this.walk.wanted);
   }
 
@@ -57,7 +55,8 @@ export class RowCursor {
 
   /** On to the first row at or behind `bound`, without reading what lies between. */
   leap(bound: Buffer): void {
-    while (this.at < this.chunk.length && Buffer.compare(this.chunk[this.at]!.key, bound) < 0) this.at += 1;
+    const { keyOf } = this.walk;
+    while (this.at < this.chunk.length && Buffer.compare(keyOf(this.chunk[this.at]!), bound) < 0) this.at += 1;
     if (this.at < this.chunk.length || this.from === undefined) return;
     this.from = { gte: bound };
     this.chunkRows = Math.min(chunkRowsMin, this.walk.wanted);

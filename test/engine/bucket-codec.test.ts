@@ -1,7 +1,7 @@
 /** What rows and events weigh. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pack, packVersion, versionOf } from '../../engine/bucket/codec.ts';
+import { pack, versionOf, versionRow } from '../../engine/bucket/codec.ts';
 import { encodeEvent } from '../../engine/bucket/event-codec.ts';
 import type { Version } from '../../engine/bucket/version.ts';
 import { journalPayloadBytesMax } from '../../journal/journal.ts';
@@ -22,7 +22,7 @@ const version: Version = {
 };
 
 test('a row of heads is small', () => {
-  const row = pack(packVersion(version));
+  const row = versionRow(version);
   assert.deepEqual(versionOf(row), version);
   assert.ok(row.length < 140, `${row.length} bytes`);
 });

@@ -86,6 +86,7 @@ test('rows that change between two point reads: the read begins again and never 
       return inner.get(table, key);
     },
     range: (table, range) => inner.range(table, range),
+    texts: (table, range) => inner.texts(table, range),
     write: (changes, position) => inner.write(changes, position),
     close: () => inner.close(),
   };

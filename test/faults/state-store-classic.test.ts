@@ -56,6 +56,21 @@ test('damaged files are named as such; removed, the store begins at 0', async ()
   }
 });
 
+test('rows of another format count as damage: they are made anew from the journal', async () => {
+  const place = temporaryDirectory('classic-format');
+  try {
+    const store = await openClassicStore(place.path, { rowFormat: 1 });
+    await store.write([row], 7);
+    await store.close();
+    for (const rowFormat of [0, 2]) await assert.rejects(openClassicStore(place.path, { rowFormat }), StateStoreCorrupt);
+    const again = await openClassicStore(place.path, { rowFormat: 1 });
+    assert.equal(again.position, 7);
+    await again.close();
+  } finally {
+    place.remove();
+  }
+});
+
 test('no directory, no store', async () => {
   const place = temporaryDirectory('classic-file');
   try {

@@ -47,6 +47,10 @@ export function failingStore(inner: StateStore): FailingStore {
       check();
       return inner.range(table, range);
     },
+    texts: async (table, range) => {
+      check();
+      return inner.texts(table, range);
+    },
     write: async (changes, position) => {
       await store.stalled;
       check();

@@ -114,6 +114,26 @@ export function testStateStore(name: string, make: () => Promise<StateStoreUnder
     await assert.rejects(store.range('heads', { limit: -1 }), RangeError);
   });
 
+  check('texts are the same rows as strings, whatever bytes bound them', async (store) => {
+    const keys = ['a', 'a\0b', 'aé', 'a漢', 'a😀', 'b'];
+    const rows = keys.map((key) => ({ table: 'heads', key: Buffer.from(key), value: Buffer.from(`{"${key}": 1}`) }));
+    await store.write([...rows, { table: 'parts', key: Buffer.from('c'), value: Buffer.from('other') }], 1);
+    const ask = async (range: RowRange) => {
+      const found = await store.texts('heads', range);
+      assert.deepEqual(
+        found.map(({ key, value }) => [Buffer.from(key), Buffer.from(value)]),
+        (await store.range('heads', range)).map(({ key, value }) => [key, value]),
+      );
+      return found.map(({ key }) => key);
+    };
+    assert.deepEqual(await ask({ limit: 10 }), keys);
+    assert.deepEqual(await ask({ gt: Buffer.from('aé'), lt: Buffer.from('b'), limit: 10 }), ['a漢', 'a😀']);
+    // Half of a character, and what is no character at all.
+    assert.deepEqual(await ask({ gte: Buffer.from('aé').subarray(0, 2), lt: Buffer.from([0x61, 0xff]), limit: 2 }), ['aé', 'a漢']);
+    assert.deepEqual(await ask({ limit: 2, reverse: true, keysOnly: true }), ['b', 'a😀']);
+    await assert.rejects(store.texts('heads', { limit: rangeRowsMax + 1 }), RangeError);
+  });
+
   check('a range shows the rows as they were at the call', async (store) => {
     await store.write([put('a', '1'), put('b', '1')], 1);
     const asked = store.range('heads', { limit: 10 });
@@ -192,6 +212,7 @@ export function testStateStore(name: string, make: () => Promise<StateStoreUnder
     await store.close();
     assert.throws(() => store.get('heads', bytes('a')), StateStoreUnavailable);
     await assert.rejects(store.range('heads', { limit: 1 }), StateStoreUnavailable);
+    await assert.rejects(store.texts('heads', { limit: 1 }), StateStoreUnavailable);
     await assert.rejects(store.write([put('a', '2')], 4), StateStoreUnavailable);
     if (!place.keeps) return;
     const again = await place.open();
