@@ -40,7 +40,13 @@ const fourAndTwo = { MINIO_STORAGE_CLASS_STANDARD: 'EC:2' };
 export const minio: Peer = {
   name: 'minio',
   install: 'minio: `npm run bench -- --install-peers` builds it (Go 1.24 or later), or put a `minio` on PATH',
-  goInstall: ['-ldflags', `-s -w -X github.com/minio/minio/cmd.ReleaseTag=${version}`, `github.com/minio/minio@${version}`],
+  goProgram: {
+    program: 'minio',
+    module: 'github.com/minio/minio',
+    version,
+    package: '.',
+    linkerFlags: `-X github.com/minio/minio/cmd.ReleaseTag=${version}`,
+  },
   settings: [
     {
       name: 'minio',

@@ -22,13 +22,24 @@ export interface FoundPeer {
   readonly program: string;
 }
 
+/** A program in a Go module. */
+export interface GoProgram {
+  /** What it is called once built. */
+  readonly program: string;
+  readonly module: string;
+  readonly version: string;
+  /** In the module's directory. */
+  readonly package: string;
+  readonly linkerFlags: string;
+}
+
 export interface Peer {
   readonly name: string;
   readonly settings: readonly PeerSetting[];
   /** One line printed when it is missing: how a person gets it. */
   readonly install: string;
-  /** Arguments of `go install`, for those that can be built so. */
-  readonly goInstall?: readonly string[];
+  /** For those that can be built. */
+  readonly goProgram?: GoProgram;
   /** Undefined when it is not on this machine. */
   find(environment: NodeJS.ProcessEnv): Promise<FoundPeer | undefined>;
 }

@@ -6,6 +6,9 @@
 import { benchCredentials, type Peer } from './peer.ts';
 import { findProgram, versionOf } from './programs.ts';
 
+/** 4.53: its tags are no versions to Go, whose rules want the major number in the module's name. */
+const version = 'v0.0.0-20261109003541-7506e5f91cd6';
+
 /** Each part listens twice, HTTP and gRPC; gRPC would otherwise take the port 10,000 above. */
 const listening = [
   '-ip=127.0.0.1',
@@ -25,7 +28,8 @@ const listening = [
 
 export const seaweedfs: Peer = {
   name: 'seaweedfs',
-  install: 'seaweedfs: put a `weed` on PATH, from https://github.com/seaweedfs/seaweedfs/releases',
+  install: 'seaweedfs: `npm run bench -- --install-peers` builds it (Go 1.26 or later), or put a `weed` on PATH',
+  goProgram: { program: 'weed', module: 'github.com/seaweedfs/seaweedfs', version, package: './weed', linkerFlags: '' },
   settings: [
     {
       name: 'seaweedfs',

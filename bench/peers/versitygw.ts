@@ -26,7 +26,13 @@ const withVersions = 'mkdir "$1/data" "$1/versions" && d="$1" && shift && exec "
 export const versitygw: Peer = {
   name: 'versitygw',
   install: 'versitygw: `npm run bench -- --install-peers` builds it (Go 1.25 or later), or put a `versitygw` on PATH',
-  goInstall: ['-ldflags', `-s -w -X main.Version=${version}`, `github.com/versity/versitygw/cmd/versitygw@${version}`],
+  goProgram: {
+    program: 'versitygw',
+    module: 'github.com/versity/versitygw',
+    version,
+    package: './cmd/versitygw',
+    linkerFlags: `-X main.Version=${version}`,
+  },
   settings: [
     {
       name: 'versitygw',
