@@ -29,7 +29,7 @@ export interface ClassicStoreOptions {
 }
 
 const cacheBytesDefault = 16 * 1024 * 1024;
-const writeBufferBytesDefault = 8 * 1024 * 1024;
+const writeBufferBytesDefault = 4 * 1024 * 1024;
 /** What an iterator may read ahead; a listing page of dense rows fits. */
 const readAheadBytes = 256 * 1024;
 const openFilesMax = 256;

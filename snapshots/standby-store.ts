@@ -42,7 +42,7 @@ export interface StandbyStore extends StateStore {
 
 /** The standby is written when this much waits. */
 const flushRows = 5_000;
-const flushBytes = 8 * 1024 * 1024;
+const flushBytes = 2 * 1024 * 1024;
 
 interface Member {
   readonly drive: StoreDrive;
