@@ -1,9 +1,10 @@
 /** liteio itself, as it is built here. */
 import { access, readFile } from 'node:fs/promises';
+import { delimiter, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findOnPath } from '../../journal/jetstream/nats-process.ts';
 import type { ServePlan } from '../run/plan.ts';
 import { benchCredentials, type FoundPeer, type Peer } from './peer.ts';
+import { findProgram } from './programs.ts';
 
 const program = fileURLToPath(new URL('../../http/liteio.cjs', import.meta.url));
 const manifest = fileURLToPath(new URL('../../../package.json', import.meta.url));
@@ -52,16 +53,31 @@ export const liteio: Peer = {
 
 export const liteioJetStream: Peer = {
   name: 'liteio-jetstream',
-  install: 'liteio-jetstream: needs `nats-server` 2.11 or later on PATH',
+  install:
+    'liteio-jetstream: `npm run bench -- --install-peers` builds its nats-server (Go 1.25 or later), or put one of 2.11 or later on PATH',
+  goProgram: {
+    program: 'nats-server',
+    module: 'github.com/nats-io/nats-server/v2',
+    version: 'v2.14.5',
+    package: '.',
+    linkerFlags: '',
+  },
   settings: [
     {
       name: 'liteio-jetstream',
       drives: 6,
       durability: 'everything: shards on write quorum, then the journal of a nats-server that syncs always',
-      serve: () => serve('liteio-jetstream', sixDrives, ['--journal', 'nats']),
+      serve: (natsServer) => {
+        const plan = serve('liteio-jetstream', sixDrives, ['--journal', 'nats']);
+        // Where liteio looks for it.
+        const path = [dirname(natsServer), process.env.PATH ?? ''].join(delimiter);
+        return { ...plan, environment: { ...plan.environment, PATH: path } };
+      },
     },
   ],
   async find(environment) {
-    return (await findOnPath('nats-server', environment.PATH ?? '')) === undefined ? undefined : find();
+    const natsServer = await findProgram('nats-server', environment);
+    const own = await find();
+    return natsServer === undefined || own === undefined ? undefined : { ...own, program: natsServer };
   },
 };
