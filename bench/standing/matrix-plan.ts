@@ -27,6 +27,8 @@ interface Block {
   readonly warmUpSeconds: number;
 }
 
+/** Up to so many there is time for twice the turns. */
+const fewServers = 4;
 const everyConcurrency = [1, 16, 64];
 const full = {
   concurrencies: everyConcurrency,
@@ -36,9 +38,10 @@ const full = {
   warmUpSeconds: 0.3,
 };
 /** Lines that hardly depend on the size: briefly at each. */
-const brief = { ...full, secondsShare: 0.4, turnsMax: 2, warmUpSeconds: 0.1 };
+const brief = { ...full, secondsShare: 0.4, turnsMax: 2, warmUpSeconds: 0.2 };
 const putAndGet: readonly WorkloadName[] = ['put', 'get'];
-const others: readonly WorkloadName[] = ['stat', 'list', 'delete'];
+const statAndList: readonly WorkloadName[] = ['stat', 'list'];
+const others: readonly WorkloadName[] = [...statAndList, 'delete'];
 const large = { ...full, turnsMax: 1, warmUpSeconds: 0, size: '64MiB', objects: 8 };
 
 /**
@@ -51,10 +54,11 @@ const blocks: readonly Block[] = [
   { ...full, workloads: putAndGet, size: '128KiB', objects: 256 },
   { ...brief, workloads: others, size: '128KiB', objects: 256 },
   { ...full, workloads: putAndGet, size: '8MiB', objects: 32, operationsMax: 128, turnsMax: 2, warmUpSeconds: 0 },
-  { ...brief, workloads: others, size: '8MiB', objects: 16, operationsMax: 64, turnsMax: 1, warmUpSeconds: 0 },
+  { ...brief, workloads: statAndList, size: '8MiB', objects: 16, turnsMax: 1, warmUpSeconds: 0 },
+  { ...large, workloads: ['delete'], size: '8MiB', objects: 16, operationsMax: 64 },
   { ...large, workloads: ['put'], concurrencies: [64], operationsMax: 64 },
   { ...large, workloads: ['put', 'delete'], concurrencies: [1, 16], objects: 2, operationsMax: 16 },
-  { ...large, workloads: ['get', 'stat', 'list'], operationsMax: 64, secondsShare: 0.5 },
+  { ...large, workloads: ['get', ...statAndList], secondsShare: 0.3 },
 ];
 
 /** What a journal has a part in. */
@@ -88,7 +92,7 @@ function planOf(servers: readonly ServePlan[], options: MatrixOptions, block: Bl
     sizes: [block.size],
     concurrencies: block.concurrencies,
     limit: { seconds: options.seconds * block.secondsShare, operations: block.operationsMax },
-    turns: Math.min(options.turns, block.turnsMax),
+    turns: Math.min(options.turns, servers.length <= fewServers ? 2 * block.turnsMax : block.turnsMax),
     objects: block.objects,
     warmUpSeconds: Math.min(block.warmUpSeconds, options.seconds),
   };
