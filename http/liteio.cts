@@ -7,4 +7,5 @@ process.env.UV_THREADPOOL_SIZE ??= '16';
 // Buffers of less than half of this come from a shared piece: bodies of a few KiB are copied a few times on their way, and a piece of memory of
 // its own costs several times what copying four KiB does.
 Buffer.poolSize = 64 * 1024;
-import('./main.js');
+// @ts-expect-error: `bundle.mjs` makes it of main.ts and all that it imports, after the compiler.
+import('../start/main.js');

@@ -1,7 +1,7 @@
 /** The command line. `liteio server` serves until SIGTERM or SIGINT; a start that is refused says why in one line and exits 2. */
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, type CommanderError, Option } from 'commander';
 import { type Flags, readServerConfig, type ServerConfig, StartRefused, settings, variableOf } from './config.ts';
 import type { RunningServer } from './serve.ts';
 
@@ -11,7 +11,7 @@ const exitFailed = 1;
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
 await main(process.argv).catch((error: unknown) => {
-  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : exitRefused);
+  if (isCommanders(error)) process.exit(error.exitCode === 0 ? 0 : exitRefused);
   if (error instanceof StartRefused) {
     process.stderr.write(`liteio: ${error.message}\n`);
     process.exit(exitRefused);
@@ -36,6 +36,11 @@ async function main(args: readonly string[]): Promise<void> {
     .helpOption(false)
     .action((rest: string[]) => runBench(rest));
   await program.parseAsync([...args]);
+}
+
+/** By its code: the bench command comes with a commander of its own, whose errors are of another class. */
+function isCommanders(error: unknown): error is CommanderError {
+  return error instanceof Error && String((error as { code?: unknown }).code).startsWith('commander.');
 }
 
 /** Refusals of the command line are one line, and thrown instead of an exit in the middle. */
