@@ -16,7 +16,7 @@ import { type MirrorReport, MirrorSet, type MirrorStatus, type Timer } from './m
 import { readRecords } from './reader.ts';
 import { type Recovered, recover, tooFew } from './recovery.ts';
 import { RepairCancelled, repair } from './repair.ts';
-import { Scratch } from './segment.ts';
+import { SegmentScanner } from './segment-scanner.ts';
 
 export interface EmbeddedJournalOptions {
   /** The configured mirrors, one a drive, also those that are away now: a majority of all of them must be there; all, when it is new. */
@@ -345,7 +345,7 @@ class MirroredJournal implements EmbeddedJournal {
       mirror.beginJoining(this.#inFlight ? [this.#inFlight.group] : []);
       const copies = this.#mirrors.copies(() => epoch);
       try {
-        const log = await mirror.during(examine(mirror.disk, new Scratch()));
+        const log = await mirror.during(examine(mirror.disk, new SegmentScanner()));
         await mirror.during(repair({ disk: mirror.disk, log, truth: extents, copies, tail: copies, cancelled: overtaken }));
         await mirror.during(writeEpoch(mirror.disk, epoch));
       } catch (error) {

@@ -1,26 +1,19 @@
 import { crc32c } from '@node-rs/crc32';
 import type { Disk } from '../disk.ts';
-import {
-  type Extent,
-  type GroupHeader,
-  type Hole,
-  journalDirectory,
-  lastSequenceOf,
-  type Scratch,
-  type SegmentScan,
-  scanSegment,
-  segmentOfName,
-  segmentPath,
-  withFile,
-} from './segment.ts';
+import { type Extent, type GroupHeader, journalDirectory, lastSequenceOf, segmentOfName, segmentPath, withFile } from './segment.ts';
+import type { Hole, SegmentScan, SegmentScanner } from './segment-scanner.ts';
 
 const epochPath = `${journalDirectory}/epoch`;
 const epochPathNext = `${journalDirectory}/epoch.new`;
+/** Files whose sizes are asked for at once. */
+const filesAtOnce = 16;
 
 /** What one mirror holds, as far as its names, sizes and last segment tell. */
 export interface MirrorLog {
   /** The newest epoch that this mirror promised to; undefined where nothing was promised: a new drive, or one that was being filled. */
   readonly promised: number | undefined;
+  /** All segment files and their sizes, whatever they hold. */
+  readonly files: readonly Extent[];
   /** The segments before the last with a whole group, by the size of their files. */
   readonly sealed: readonly Extent[];
   /** The last segment with a whole group. */
@@ -32,18 +25,19 @@ export interface MirrorLog {
 }
 
 /** Reads what a mirror holds. Throws what the disk throws. */
-export async function examine(disk: Disk, scratch: Scratch): Promise<MirrorLog> {
+export async function examine(disk: Disk, scanner: SegmentScanner): Promise<MirrorLog> {
   if (!(await disk.exists(''))) throw Object.assign(new Error(`ENOENT: the drive ${disk.name} is not there`), { code: 'ENOENT' });
   const promised = await readEpoch(disk);
-  const extents = await segmentsOf(disk);
-  for (let at = extents.length - 1; at >= 0; at--) {
-    const { firstSequence } = extents[at] as Extent;
-    const scan = await withFile(disk, segmentPath(firstSequence), 'read', (file) => scanSegment(file, scratch));
+  const files = await segmentsOf(disk);
+  for (let at = files.length - 1; at >= 0; at--) {
+    const { firstSequence } = files[at] as Extent;
+    const scan = await withFile(disk, segmentPath(firstSequence), 'read', (file) => scanner.scan(file));
     const { last, tail, holes } = scan;
     if (last === undefined) continue;
     return {
       promised,
-      sealed: extents.slice(0, at),
+      files,
+      sealed: files.slice(0, at),
       current: { firstSequence, scan },
       last,
       lastSequence: lastSequenceOf(last),
@@ -51,19 +45,21 @@ export async function examine(disk: Disk, scratch: Scratch): Promise<MirrorLog> 
       holes,
     };
   }
-  return { promised, sealed: [], current: undefined, last: undefined, lastSequence: 0, tail: [], holes: [] };
+  return { promised, files, sealed: [], current: undefined, last: undefined, lastSequence: 0, tail: [], holes: [] };
 }
 
-/** The segment files of a mirror and their sizes, whatever they hold. */
-export async function segmentsOf(disk: Disk): Promise<Extent[]> {
+async function segmentsOf(disk: Disk): Promise<Extent[]> {
+  const segments = (await disk.list(journalDirectory)).map(segmentOfName).filter((segment) => segment !== undefined);
   const extents: Extent[] = [];
-  for (const name of await disk.list(journalDirectory)) {
-    const firstSequence = segmentOfName(name);
-    if (firstSequence === undefined) continue;
-    const bytes = await withFile(disk, segmentPath(firstSequence), 'read', (file) => file.size());
-    extents.push({ firstSequence, bytes });
+  while (extents.length < segments.length) {
+    const next = segments.slice(extents.length, extents.length + filesAtOnce);
+    extents.push(...(await Promise.all(next.map((firstSequence) => extentOf(disk, firstSequence)))));
   }
   return extents;
+}
+
+async function extentOf(disk: Disk, firstSequence: number): Promise<Extent> {
+  return { firstSequence, bytes: await withFile(disk, segmentPath(firstSequence), 'read', (file) => file.size()) };
 }
 
 async function readEpoch(disk: Disk): Promise<number | undefined> {

@@ -3,7 +3,8 @@ import { Copies } from './copies.ts';
 import { examine, type MirrorLog, writeEpoch } from './log.ts';
 import type { Mirror } from './mirror.ts';
 import { missingBytes, repair } from './repair.ts';
-import { type Extent, Scratch } from './segment.ts';
+import type { Extent } from './segment.ts';
+import { SegmentScanner } from './segment-scanner.ts';
 
 /** A mirror that misses no more than this is repaired before the journal serves; one that misses more, only if the majority needs it. */
 const repairBytesAtOnceMax = 16 * 1024 * 1024;
@@ -60,13 +61,13 @@ export async function recover({ mirrors, majority, configured }: Candidates): Pr
   };
 }
 
-/** One after the other, to hold one mirror's last segment in memory, not all. */
+/** One after the other, to hold one mirror's last segment in memory, not all, and to scan what they share once. */
 async function examineAll(mirrors: readonly Mirror[]): Promise<Reader[]> {
-  const scratch = new Scratch();
+  const scanner = new SegmentScanner();
   const examined: Reader[] = [];
   for (const mirror of mirrors) {
     try {
-      examined.push({ mirror, log: await mirror.during(examine(mirror.disk, scratch)) });
+      examined.push({ mirror, log: await mirror.during(examine(mirror.disk, scanner)) });
     } catch (error) {
       mirror.detach(`it cannot be read: ${String(error)}`);
     }

@@ -1,14 +1,15 @@
 import type { Disk, DiskFile } from '../disk.ts';
 import type { Copies } from './copies.ts';
-import { type MirrorLog, requireDirectory, segmentsOf } from './log.ts';
-import { type Extent, groupBytes, type Hole, journalDirectory, segmentPath, withFile } from './segment.ts';
+import { type MirrorLog, requireDirectory } from './log.ts';
+import { type Extent, groupBytes, journalDirectory, segmentPath, withFile } from './segment.ts';
+import type { Hole } from './segment-scanner.ts';
 
 /** Bytes copied between two syncs. */
 const copySyncBytes = 16 * 1024 * 1024;
 
 export interface Repair {
   readonly disk: Disk;
-  /** What the disk holds now. */
+  /** What the disk holds now: nothing was written there since it was examined. */
   readonly log: MirrorLog;
   /** What it shall hold. */
   readonly truth: readonly Extent[];
@@ -30,7 +31,7 @@ export class RepairCancelled extends Error {
 export async function repair(task: Repair): Promise<void> {
   const { disk, log, truth } = task;
   await requireDirectory(disk);
-  const found = new Map((await segmentsOf(disk)).map((extent) => [extent.firstSequence, extent.bytes]));
+  const found = new Map(log.files.map((extent) => [extent.firstSequence, extent.bytes]));
   const wanted = new Set(truth.map((extent) => extent.firstSequence));
   const cut = await agreedBytes(task);
   const surplus = [...found.keys()].filter((firstSequence) => !wanted.has(firstSequence));

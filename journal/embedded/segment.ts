@@ -41,7 +41,8 @@ export const groupRecordsMax = 4096;
 export const groupBytesMax = groupHeaderBytes + groupBytesTarget + frameBytesMax;
 
 const magic = 0x4c696f67;
-const magicBytes = Buffer.from('Liog', 'latin1');
+/** What every group begins with. */
+export const magicBytes = Buffer.from('Liog', 'latin1');
 
 export function segmentPath(firstSequence: number): string {
   return `${journalDirectory}/${String(firstSequence).padStart(16, '0')}.log`;
@@ -108,66 +109,6 @@ export function framesOf(bytes: Buffer, at: number, header: GroupHeader): number
     return undefined;
   }
   return offsets.length === header.records ? offsets : undefined;
-}
-
-/** Damaged bytes between groups that are whole. */
-export interface Hole {
-  readonly from: number;
-  readonly to: number;
-}
-
-/** What one segment file holds. */
-export interface SegmentScan {
-  /** The last whole group, wherever it lies: what is damaged before it was written earlier. */
-  readonly last: GroupHeader | undefined;
-  /** Whole groups that were possibly not settled: all whose index is above what any header says to be settled. In order. */
-  readonly tail: readonly GroupHeader[];
-  readonly holes: readonly Hole[];
-  /** End of the last whole group: what follows is torn. */
-  readonly validBytes: number;
-  readonly fileBytes: number;
-}
-
-/** Reads a whole segment. `scratch` is reused when it is large enough. */
-export async function scanSegment(file: DiskFile, scratch: Scratch): Promise<SegmentScan> {
-  const fileBytes = await file.size();
-  const bytes = scratch.take(fileBytes);
-  const length = await file.read(bytes, 0);
-  return scanBytes(bytes.subarray(0, length), fileBytes);
-}
-
-function scanBytes(bytes: Buffer, fileBytes: number): SegmentScan {
-  let last: GroupHeader | undefined;
-  let tail: GroupHeader[] = [];
-  const holes: Hole[] = [];
-  let at = 0;
-  let validBytes = 0;
-  while (at < bytes.length) {
-    const header = groupHeaderAt(bytes, at, at);
-    const whole = header !== undefined && framesOf(bytes, at, header) !== undefined && (last === undefined || header.index > last.index);
-    if (!whole) {
-      const next = bytes.indexOf(magicBytes, at + 1);
-      if (next < 0) break;
-      at = next;
-      continue;
-    }
-    if (at > validBytes) holes.push({ from: validBytes, to: at });
-    last = header;
-    tail = [...tail.filter((group) => group.index > header.settled), header];
-    at += groupBytes(header);
-    validBytes = at;
-  }
-  return { last, tail, holes, validBytes, fileBytes };
-}
-
-/** One buffer for many scans: the mirrors' last segments are read one after the other, not all held at once. */
-export class Scratch {
-  #bytes = Buffer.alloc(0);
-
-  take(length: number): Buffer {
-    if (this.#bytes.length < length) this.#bytes = Buffer.allocUnsafeSlow(length);
-    return this.#bytes.subarray(0, length);
-  }
 }
 
 /** Opens a file for as long as `use` runs. */
