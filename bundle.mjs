@@ -3,6 +3,7 @@
  * longer to find, read and link than all else it does before its first answer. Runs on what tsc made; native packages stay where they are.
  */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -28,10 +29,21 @@ const places = {
   },
 };
 
-/** Left to be loaded from where they are: what looks for its binary beside itself, and what most starts don't need. */
+/**
+ * Left to be loaded from where they are: what looks for its binary beside itself, and what most starts don't need. Native packages are
+ * required: an import statement of one would have all its text searched for the names it exports, once a thread.
+ */
 const outside = {
   name: 'outside',
-  setup({ onResolve }) {
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(@node-rs\/crc32|xxhash-addon)$/ }, ({ path, kind }) =>
+      kind === 'require-call' ? { path, external: true } : { path, namespace: 'native' },
+    );
+    onLoad({ filter: /./, namespace: 'native' }, ({ path }) => {
+      const names = Object.keys(createRequire(import.meta.url)(path)).join(', ');
+      const contents = `const native = require('${path}');\nexport const { ${names} } = native;\nexport default native;`;
+      return { contents, resolveDir: root };
+    });
     onResolve({ filter: /^\.\/binding$/ }, () => ({ path: 'classic-level/binding.js', external: true }));
     onResolve({ filter: /\/bench\/bench-command\.js$/ }, () => ({ path: '../bench/bench-command.js', external: true }));
   },
@@ -47,7 +59,7 @@ const { metafile } = await build({
   format: 'esm',
   platform: 'node',
   target: 'node20',
-  external: ['@nats-io/*', '@node-rs/crc32', 'msgpackr-extract', 'xxhash-addon'],
+  external: ['@nats-io/*', 'msgpackr-extract'],
   banner: { js: "import { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);" },
   plugins: [places, outside],
   metafile: true,
