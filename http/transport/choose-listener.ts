@@ -12,7 +12,7 @@ export type Transport = 'auto' | 'uws' | 'node';
 /** Throws when the transport asked for by name can't be had. */
 export async function openListener(transport: Transport, options: ListenerOptions, handler: ExchangeHandler): Promise<Listener> {
   if (transport === 'node') return openNodeListener(options, handler);
-  const build = loadUws();
+  const build = loadUws({ soundOnly: transport === 'auto' });
   if ('uws' in build && (build.sound || (transport === 'uws' && options.tls === undefined)))
     return openUwsListener(build, options, handler);
   if (transport === 'auto') return openNodeListener(options, handler);

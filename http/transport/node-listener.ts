@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { type ExchangeHandler, exchangesMax, type Listener, type ListenerOptions } from './listener.ts';
 import { NodeExchange, type NodeSurroundings } from './node-exchange.ts';
@@ -31,14 +30,18 @@ export async function openNodeListener(options: ListenerOptions, handler: Exchan
     requireHostHeader: false,
   };
   const { tls } = options;
-  const server = tls
-    ? createSecureServer({ ...serverOptions, cert: await readFile(tls.certFile), key: await readFile(tls.keyFile) })
-    : createServer(serverOptions);
+  const server = tls ? await createSecureServer(serverOptions, tls) : createServer(serverOptions);
   // Beyond this count Node drops headers silently; their bytes are bounded above.
   server.maxHeadersCount = 0;
   const listener = new NodeListener(server, options, handler);
   await listener.listen(options.host, options.port);
   return listener;
+}
+
+async function createSecureServer(options: ServerOptions, { certFile, keyFile }: NonNullable<ListenerOptions['tls']>): Promise<Server> {
+  // Loaded where it is used: with TLS it takes as long to load as all of node:http.
+  const https = await import('node:https');
+  return https.createServer({ ...options, cert: await readFile(certFile), key: await readFile(keyFile) });
 }
 
 class NodeListener implements Listener, NodeSurroundings {

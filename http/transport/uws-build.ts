@@ -97,18 +97,21 @@ const soundMinor = 57;
 /** The first to have all of `UwsResponse`, as far as it was tried. */
 const oldestMinor = 30;
 
-/** The first build that loads, or a sentence for each on why it didn't. */
-export function loadUws(): UwsBuild | readonly string[] {
+/**
+ * The first build that loads, or a sentence for each on why it didn't. `soundOnly`: one that isn't stays unloaded: it is several megabytes,
+ * and nobody would use it.
+ */
+export function loadUws({ soundOnly = false } = {}): UwsBuild | readonly string[] {
   // Read by newer builds while they load.
   process.env.UWS_HTTP_MAX_HEADERS_SIZE ??= String(headerBytesMax);
   const require = createRequire(import.meta.url);
   const reasons: string[] = [];
   for (const { name, entry } of candidates) {
     try {
-      const uws = require(entry) as UwsModule;
       const { version } = require(join(packageFolder(require.resolve(entry)), 'package.json')) as { version: string };
-      if (minorOf(version) < oldestMinor) throw new Error(`version ${version} is older than 20.${oldestMinor}`);
-      return describe(uws, version);
+      const minor = soundOnly ? soundMinor : oldestMinor;
+      if (minorOf(version) < minor) throw new Error(`version ${version} is older than 20.${minor}`);
+      return describe(require(entry) as UwsModule, version);
     } catch (error) {
       reasons.push(
         `${name}: ${
