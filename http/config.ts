@@ -307,3 +307,30 @@ function expand(pattern: string, given: Given): string[] {
     rest.map((tail) => head + tail),
   );
 }
+
+export async function checkTls({ tls }: ServerConfig): Promise<void> {
+  if (tls === undefined) return;
+  const cert = readGivenFile(tls.certFile, 'certificate');
+  const key = readGivenFile(tls.keyFile, 'private key');
+  // Loaded where it is used: most starts do without, and it takes a while.
+  const { createSecureContext } = await import('node:tls');
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    throw new StartRefused(`the certificate ${tls.certFile} and the key ${tls.keyFile} don't make a pair: ${(error as Error).message}`);
+  }
+}
+
+export function readGivenFile(path: string, what: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new StartRefused(`cannot read the ${what}: ${(error as Error).message}`);
+  }
+}
+
+/** Where clients on this machine reach the server. */
+export function endpointOf({ host, tls }: ServerConfig, port: number): string {
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `${tls ? 'https' : 'http'}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+}

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { Command, type CommanderError, Option } from 'commander';
+import { StartedThreads } from '../engine/shards/started-threads.ts';
 import { type Flags, readServerConfig, type ServerConfig, StartRefused, settings, variableOf } from './config.ts';
 import type { RunningServer } from './serve.ts';
 
@@ -88,7 +89,9 @@ async function runServer(config: ServerConfig): Promise<void> {
   // The bytes of a body come in buffers that count against a heap of little more than 10 MiB: left to itself the collector goes
   // through all of it several times a second. It may grow to four times what was left after the last time instead.
   setFlagsFromString('--heap-growing-percent=300');
-  const { default: pino } = await import('pino');
+  // The threads load while this one does.
+  const threads = new StartedThreads(config.threads);
+  const [{ default: pino }, { serve }] = await Promise.all([import('pino'), import('./serve.ts')]);
   const log = pino({ level: config.logLevel, base: undefined }, pino.destination({ dest: 2, sync: true }));
   const dieOf = (kind: string) => (error: unknown) => {
     log.fatal({ err: error }, kind);
@@ -96,8 +99,7 @@ async function runServer(config: ServerConfig): Promise<void> {
   };
   process.on('uncaughtException', dieOf('uncaught exception'));
   process.on('unhandledRejection', dieOf('unhandled rejection'));
-  const { serve } = await import('./serve.ts');
-  const server = await serve(config, log);
+  const server = await serve(config, log, threads);
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     // Whoever asks twice doesn't want to wait: nothing acknowledged is lost by it.

@@ -1,7 +1,5 @@
 /** The composition root: opens the house from the ground up, wires its parts to each other and takes it down in reverse. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createSecureContext } from 'node:tls';
 import type { Logger } from 'pino';
 import { replay } from '../engine/actor/recovery.ts';
 import { storeRows } from '../engine/actor/rows.ts';
@@ -12,10 +10,11 @@ import { type Engine, openEngine } from '../engine/engine.ts';
 import { engineKinds } from '../engine/kinds.ts';
 import type { Log } from '../engine/log.ts';
 import type { Blob } from '../engine/shards/blob-store.ts';
-import type { Drive } from '../engine/shards/drive.ts';
+import { describeDrives } from '../engine/shards/describe-drives.ts';
 import { markDirectory, readSmallFile, writeSmallFile } from '../engine/shards/drive-format.ts';
 import { openBlobStore } from '../engine/shards/open-blob-store.ts';
 import { type Drives, openDrives } from '../engine/shards/open-drives.ts';
+import type { StartedThreads } from '../engine/shards/started-threads.ts';
 import { openWorkers } from '../engine/shards/workers.ts';
 import { missedBlobs } from '../engine/upkeep/missed-blobs.ts';
 import { type EmbeddedJournal, openEmbeddedJournal } from '../journal/embedded/embedded-journal.ts';
@@ -27,7 +26,7 @@ import { laggingStore } from '../snapshots/lagging-store.ts';
 import { openStandbyStore, type StandbyStore, type StoreDrive } from '../snapshots/standby-store.ts';
 import { StateStoreUnavailable } from '../snapshots/state-store.ts';
 import { rootCredentials } from './auth/credentials.ts';
-import { type ServerConfig, StartRefused } from './config.ts';
+import { checkTls, endpointOf, readGivenFile, type ServerConfig, StartRefused } from './config.ts';
 import { createHandler } from './handle.ts';
 import { operations } from './operations.ts';
 import { systemClock } from './system-clock.ts';
@@ -61,25 +60,35 @@ export interface RunningServer {
 /** What was opened, to be closed in reverse. */
 type Closers = (() => Promise<void>)[];
 
-/** @throws StartRefused nothing was changed that was not there before, but for drives of a new deployment that came through. */
-export async function serve(config: ServerConfig, logger: Logger): Promise<RunningServer> {
-  const closers: Closers = [];
+/**
+ * `threads`: for the shard workers, as many as the configuration says.
+ * @throws StartRefused nothing was changed that was not there before, but for drives of a new deployment that came through.
+ */
+export async function serve(config: ServerConfig, logger: Logger, threads: StartedThreads): Promise<RunningServer> {
+  const closers: Closers = [() => threads.close()];
   try {
-    return await open(config, logger, closers);
+    return await open({ config, logger, threads }, closers);
   } catch (error) {
     await closeAll(closers).catch((closing: unknown) => logger.warn({ err: closing }, 'closing after a failed start'));
     throw refusalOf(error);
   }
 }
 
-async function open(config: ServerConfig, logger: Logger, closers: Closers): Promise<RunningServer> {
-  checkTls(config);
+interface Start {
+  readonly config: ServerConfig;
+  readonly logger: Logger;
+  readonly threads: StartedThreads;
+}
+
+async function open(start: Start, closers: Closers): Promise<RunningServer> {
+  const { config, logger } = start;
+  await checkTls(config);
   // The port comes first: a start that can't have it must not touch a drive.
   let handler: ExchangeHandler = async (exchange) => exchange.send(503, [['Retry-After', '1']]);
   const listener = await bind(config, logger, (exchange) => handler(exchange));
   const closeListener = once(() => listener.close(drainMilliseconds));
   closers.push(closeListener);
-  const { engine, summary } = await openHouse(config, logOf(logger), closers);
+  const { engine, summary } = await openHouse(start, closers);
   handler = createHandler({
     engine,
     operations,
@@ -109,35 +118,18 @@ interface House {
 }
 
 /** Everything below HTTP: drives, bytes on them, state store, journal, engine. */
-async function openHouse(config: ServerConfig, log: Log, closers: Closers): Promise<House> {
+async function openHouse({ config, logger, threads }: Start, closers: Closers): Promise<House> {
+  const log = logOf(logger);
   const drives = await openAllDrives(config, log, closers);
   // Below the engine: a nats-server. Handed to it: it closes these itself, once it is there.
   const below: Closers = [];
   const handed: Closers = [];
   closers.push(() => closeAll(below));
   closers.push(() => closeAll(handed));
-  // Threads take as long to load as rows and journal to open, and need neither.
-  const shards = { drives, threads: config.threads, diskModule: nodeDiskModule, clock: systemClock, log };
-  const workers = openWorkers(shards);
-  const started = workers.catch(() => undefined);
-  handed.push(async () => (await started)?.close());
-  let journal: Journal | undefined;
-  const store = await openStandbyStore({
-    drives: await stateDrives(drives),
-    catchUp: (behind) => {
-      if (journal === undefined) throw new StateStoreUnavailable('the journal is not open yet');
-      return replay({ journal, store: behind, kinds: engineKinds, log });
-    },
-    log,
-  });
-  handed.push(() => store.close());
-  const settleJournalKind = await refuseOtherJournal(config, drives);
-  const opened = await openJournal(config, drives, { headOf: (stream) => headOf(store, stream), log, below });
-  journal = opened.journal;
-  handed.push(() => opened.journal.close());
-  refuseForeignJournal(journal, store);
-  await settleJournalKind();
-  const unwatch = watchDrives({ drives, store, mirrors: opened.mirrors, log });
+  const shards = { drives, threads: config.threads, started: threads, diskModule: nodeDiskModule, clock: systemClock, log };
+  const workers = closing(openWorkers(shards), handed);
+  const { journal, mirrors, store, description } = await openRecords({ config, drives, log }, { below, handed });
+  const unwatch = watchDrives({ drives, store, mirrors, log });
   // The healer, which starts with the blob store, reads rows: they have to be all there.
   await replay({ journal, store, kinds: engineKinds, log });
   let engine: Engine | undefined;
@@ -166,10 +158,53 @@ async function openHouse(config: ServerConfig, log: Log, closers: Closers): Prom
     engine,
     summary: [
       ['drives', describeDrives(drives)],
-      ['journal', opened.description],
+      ['journal', description],
       ['state', state.join(', standby ')],
     ],
   };
+}
+
+interface RecordParts {
+  readonly config: ServerConfig;
+  readonly drives: Drives;
+  readonly log: Log;
+}
+
+/** The journal and the rows made of it, opened side by side: neither asks for the other before both are there. */
+async function openRecords({ config, drives, log }: RecordParts, { below, handed }: { below: Closers; handed: Closers }) {
+  const settleJournalKind = await refuseOtherJournal(config, drives);
+  const there: { journal?: Journal; store?: StandbyStore } = {};
+  const opening = openStandbyStore({
+    drives: await stateDrives(drives),
+    catchUp: (behind) => {
+      if (there.journal === undefined) throw new StateStoreUnavailable('the journal is not open yet');
+      return replay({ journal: there.journal, store: behind, kinds: engineKinds, log });
+    },
+    log,
+  });
+  closing(opening, handed);
+  const headOfStream: HeadOf = (stream) => {
+    if (there.store === undefined) throw new StateStoreUnavailable('the state store is not open yet');
+    return headOf(there.store, stream);
+  };
+  const openingJournal = openJournal(config, drives, { headOf: headOfStream, log, below });
+  closing(
+    openingJournal.then(({ journal }) => journal),
+    handed,
+  );
+  const [store, opened] = await Promise.all([opening, openingJournal]);
+  there.store = store;
+  there.journal = opened.journal;
+  refuseForeignJournal(opened.journal, store);
+  await settleJournalKind();
+  return { ...opened, store };
+}
+
+/** `part`, which is closed with the others as soon as it is open, even when one of them fails before. */
+function closing<Part extends { close(): Promise<void> }>(part: Promise<Part>, closers: Closers): Promise<Part> {
+  const open = part.catch(() => undefined);
+  closers.push(async () => (await open)?.close());
+  return part;
 }
 
 async function openAllDrives(config: ServerConfig, log: Log, closers: Closers): Promise<Drives> {
@@ -320,15 +355,6 @@ function watchDrives({ drives, store, mirrors, log }: Followers): () => void {
   };
 }
 
-function describeDrives({ sets, layout }: Drives): string {
-  const { dataShards, parityShards } = layout;
-  const away = sets.flat().filter((drive: Drive) => !drive.readable).length;
-  const count = sets.flat().length;
-  const shape = sets.length === 1 ? '' : `in ${sets.length} sets, `;
-  const loss = parityShards === 0 ? 'none may fail' : `${parityShards}${sets.length === 1 ? '' : ' of each set'} may fail`;
-  return `${count}, ${shape}${dataShards}+${parityShards}: ${loss}${away === 0 ? '' : `; ${away} offline`}`;
-}
-
 async function bind(config: ServerConfig, logger: Logger, handler: ExchangeHandler): Promise<Listener> {
   const { host, port, tls, transport } = config;
   const report = (defect: unknown) => logger.error({ err: defect }, 'an answer was cut short');
@@ -337,30 +363,6 @@ async function bind(config: ServerConfig, logger: Logger, handler: ExchangeHandl
   } catch (error) {
     throw new StartRefused(`cannot listen on ${host}:${port}: ${(error as Error).message}`);
   }
-}
-
-function checkTls({ tls }: ServerConfig): void {
-  if (tls === undefined) return;
-  const cert = readGivenFile(tls.certFile, 'certificate');
-  const key = readGivenFile(tls.keyFile, 'private key');
-  try {
-    createSecureContext({ cert, key });
-  } catch (error) {
-    throw new StartRefused(`the certificate ${tls.certFile} and the key ${tls.keyFile} don't make a pair: ${(error as Error).message}`);
-  }
-}
-
-function readGivenFile(path: string, what: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new StartRefused(`cannot read the ${what}: ${(error as Error).message}`);
-  }
-}
-
-function endpointOf({ host, tls }: ServerConfig, port: number): string {
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `${tls ? 'https' : 'http'}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
 
 function logOf(logger: Logger): Log {

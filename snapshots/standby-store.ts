@@ -55,12 +55,8 @@ interface Member {
 
 /** @throws StateStoreUnavailable no drive opens. */
 export async function openStandbyStore(parts: StandbyStoreParts): Promise<StandbyStore> {
-  const members: Member[] = [];
-  for (const drive of parts.drives) {
-    const member: Member = { drive, store: undefined, lost: false, closing: Promise.resolve() };
-    await openMember(member, parts);
-    members.push(member);
-  }
+  const members = parts.drives.map((drive): Member => ({ drive, store: undefined, lost: false, closing: Promise.resolve() }));
+  await Promise.all(members.map((member) => openMember(member, parts)));
   const open = members.filter((member) => member.store !== undefined).sort((one, other) => other.store!.position - one.store!.position);
   const [primary, standby, ...spares] = open;
   if (primary === undefined) throw new StateStoreUnavailable('no drive holds a usable state store');

@@ -1,10 +1,10 @@
 /** The way to a shard worker: a thread, or a call in this one. Messages of one turn of the event loop travel together. */
-import { Worker } from 'node:worker_threads';
 import type { Disk } from '../../journal/disk.ts';
 import type { Clock } from '../clock.ts';
 import type { FromWorker, ToWorker } from './shard-messages.ts';
-import type { ThreadData } from './shard-thread.ts';
+import type { ThreadTask } from './shard-thread.ts';
 import { ShardWorker, type WorkerPlan } from './shard-worker.ts';
+import { type StartedThread, startThread } from './started-threads.ts';
 
 export interface ShardPort {
   post(message: ToWorker): void;
@@ -17,23 +17,20 @@ export interface PortListener {
   onDeath(error: Error): void;
 }
 
-/**
- * MiB of short-lived objects of a shard thread. It makes few: V8's default of 48 would only be touched now and then, and kept.
- */
-const youngGenerationMebibytes = 8;
+/** Where a plan is carried out: `thread` when one was started before, else a new one. */
+export interface ThreadPlace {
+  /** URL of a module that exports `nodeDisk(root)`. */
+  readonly diskModule: string;
+  readonly thread?: StartedThread | undefined;
+}
 
 /** Resolves when the thread is up and has its disks. */
-export async function openThreadPort(plan: WorkerPlan, diskModule: string, listener: PortListener): Promise<ShardPort> {
-  const workerData: ThreadData = { plan, diskModule };
-  const thread = new Worker(new URL('./shard-thread.js', import.meta.url), {
-    workerData,
-    resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMebibytes },
-  });
+export async function openThreadPort(plan: WorkerPlan, place: ThreadPlace, listener: PortListener): Promise<ShardPort> {
+  const { worker: thread, failed } = place.thread ?? startThread();
   let closing = false;
-  await new Promise<void>((resolve, reject) => {
-    thread.once('message', () => resolve());
-    thread.once('error', reject);
-  });
+  const up = new Promise<void>((resolve) => thread.once('message', () => resolve()));
+  thread.postMessage({ plan, diskModule: place.diskModule } satisfies ThreadTask);
+  await Promise.race([up, failed]);
   thread.on('message', (batch: FromWorker[]) => {
     for (const message of batch) listener.onMessage(message);
   });

@@ -1,15 +1,16 @@
 /**
- * Entry of a worker thread: gives a ShardWorker real timers and the disks that the module named in the plan opens. Answers are
- * gathered over one turn of the event loop and posted together.
+ * Entry of a worker thread: gives a ShardWorker real timers and the disks that the module named in its task, the first message, opens.
+ * Answers are gathered over one turn of the event loop and posted together.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { once } from 'node:events';
+import { parentPort } from 'node:worker_threads';
 import type { Disk } from '../../journal/disk.ts';
 import { assert } from '../assert.ts';
 import type { Timer } from './drive-votes.ts';
 import type { FromWorker, ToWorker } from './shard-messages.ts';
 import { ShardWorker, type WorkerPlan } from './shard-worker.ts';
 
-export interface ThreadData {
+export interface ThreadTask {
   readonly plan: WorkerPlan;
   /** URL of a module that exports `nodeDisk(root)`. */
   readonly diskModule: string;
@@ -25,7 +26,7 @@ const clock: Timer = {
 
 const port = parentPort;
 assert(port !== null, 'this file runs as a worker thread');
-const { plan, diskModule } = workerData as ThreadData;
+const [{ plan, diskModule }] = (await once(port, 'message')) as [ThreadTask];
 const { nodeDisk } = (await import(diskModule)) as { nodeDisk(root: string): Disk };
 
 let answers: FromWorker[] = [];

@@ -10,6 +10,7 @@ import { createKernelMemory } from './kernel.ts';
 import type { Drives } from './open-drives.ts';
 import { openLocalPort, openThreadPort, type ShardPort } from './shard-port.ts';
 import type { WorkerPlan } from './shard-worker.ts';
+import type { StartedThreads } from './started-threads.ts';
 import { StripePool, smallStripeBytes } from './stripe-pool.ts';
 import { WorkerLink } from './worker-link.ts';
 
@@ -32,6 +33,8 @@ export interface WorkersParts {
   readonly threads: number | undefined;
   /** URL of the module whose `nodeDisk(root)` opens a drive in a thread; needed unless `threads` is 0. */
   readonly diskModule: string | undefined;
+  /** Taken before new ones are started. */
+  readonly started?: StartedThreads;
   readonly clock: Clock;
   readonly log: Log;
   /** Bytes of all stripe buffers; undefined: `stripeMemoryBytes`. */
@@ -121,12 +124,13 @@ export class Workers {
   }
 
   private openPort(plan: WorkerPlan, link: WorkerLink): ShardPort | Promise<ShardPort> {
-    if (this.parts.threads === 0) {
+    const { threads, diskModule, started } = this.parts;
+    if (threads === 0) {
       const disks = this.parts.drives.sets.map((set) => set.map((drive) => drive.disk));
       return openLocalPort(plan, disks, this.parts.clock, link);
     }
-    assert(this.parts.diskModule !== undefined, 'threads need the module that opens their disks');
-    return openThreadPort(plan, this.parts.diskModule, link);
+    assert(diskModule !== undefined, 'threads need the module that opens their disks');
+    return openThreadPort(plan, { diskModule, thread: started?.take() }, link);
   }
 
   private openPool(): StripePool {
