@@ -1,6 +1,6 @@
 /** One process at a time: `.liteio/lock` names the one that has the drive. */
-import type { Disk } from '../../journal/disk.ts';
-import { markDirectory, readSmallFile, writeSmallFile } from './drive-format.ts';
+import type { Disk, DiskFile } from '../../journal/disk.ts';
+import { markDirectory, readSmallFile } from './drive-format.ts';
 
 export const lockPath = `${markDirectory}/lock`;
 
@@ -38,15 +38,24 @@ export async function takeLock(disk: Disk, holder: LockHolder, isAlive: IsAlive)
     const other = await liveHolder(disk, isAlive);
     if (other !== undefined) return other;
     await disk.remove(lockPath);
+    const file = await openNew(disk);
+    if (file === undefined) continue;
     try {
-      const file = await disk.open(lockPath, 'exclusive');
+      // Not synced: it says something of processes that live, and a power cut ends them all.
+      await file.write([Buffer.from(JSON.stringify(holder))], 0);
+    } finally {
       await file.close();
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      continue;
     }
-    await writeSmallFile(disk, lockPath, JSON.stringify(holder));
-    await disk.syncDirectory(markDirectory);
+    return undefined;
+  }
+}
+
+/** undefined: another process was faster. */
+async function openNew(disk: Disk): Promise<DiskFile | undefined> {
+  try {
+    return await disk.open(lockPath, 'exclusive');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     return undefined;
   }
 }
