@@ -9,7 +9,7 @@ import { segmentDirectory, segmentPath } from './block.ts';
 /** Buffers of one gather write. */
 const gatherMax = 64;
 /** Bytes written before a sync is started unasked, so that the last one of a large body has little left to do. */
-const unsyncedBytesMax = 8 * 1024 * 1024;
+const unsyncedBytesMax = 32 * 1024 * 1024;
 
 interface PendingWrite {
   readonly chunks: readonly Uint8Array[];
