@@ -65,7 +65,7 @@ function emptyResult(args: readonly string[]): StandingResult {
   const repeated = args.filter((arg, index) => !arg.startsWith('--file') && args[index - 1] !== '--file');
   const command = ['npm', 'run', 'bench', ...(repeated.length > 0 ? ['--', ...repeated] : [])];
   const place = { machine: describeMachine(), fileSystem: fileSystemOf() };
-  const whole = readOptions(args).only === '';
+  const whole = readOptions(args).only.length === 0;
   return { startedAt: new Date().toISOString(), version: harnessVersion(), command, ...place, whole, matrix: {}, listing: [] };
 }
 

@@ -10,8 +10,8 @@ export interface MatrixOptions {
   readonly turns: number;
   /** Of a turn. */
   readonly seconds: number;
-  /** A line or the beginning of its name up to a dash: `put`, `put-4KiB`, `put-4KiB-c16`; empty: all. */
-  readonly only: string;
+  /** Lines or the beginnings of their names up to a dash: `put`, `put-4KiB`, `put-4KiB-c16`; none: all. */
+  readonly only: readonly string[];
 }
 
 /** Lines of one size that are run alike, on servers started for them. */
@@ -64,24 +64,36 @@ const blocks: readonly Block[] = [
 /** What a journal has a part in. */
 const journaled: readonly WorkloadName[] = ['put', 'delete'];
 
-/** Runs in order, those without lines left out. */
+/** Runs in order, those without lines left out: each line that was named is in one of them, and no other. */
 export function matrixPlans(group: GroupName, servers: readonly ServePlan[], options: MatrixOptions): BenchPlan[] {
   return blocks.flatMap((block) => {
     if (group === 'journals' && block.size === large.size) return [];
-    const counted = block.workloads.filter((workload) => group !== 'journals' || journaled.includes(workload));
-    const lines = counted.flatMap((workload) =>
-      block.concurrencies.map((concurrency) => ({ workload, concurrency, name: `${workload}-${block.size}-c${concurrency}` })),
-    );
-    const chosen = lines.filter(({ name }) => isNamed(name, options.only));
-    if (chosen.length === 0) return [];
-    const workloads = block.workloads.filter((workload) => chosen.some((line) => line.workload === workload));
-    const concurrencies = block.concurrencies.filter((concurrency) => chosen.some((line) => line.concurrency === concurrency));
-    return [planOf(servers, options, { ...block, workloads, concurrencies })];
+    const workloads = block.workloads.filter((workload) => group !== 'journals' || journaled.includes(workload));
+    return chosenParts({ ...block, workloads }, options.only).map((part) => planOf(servers, options, part));
   });
 }
 
-function isNamed(line: string, only: string): boolean {
-  return only === '' || line === only || line.startsWith(`${only}-`);
+/** A run has all its workloads at all its concurrencies: workloads that were named at others are runs of their own. */
+function chosenParts(block: Block, only: readonly string[]): Block[] {
+  const parts: Block[] = [];
+  for (const workload of block.workloads) {
+    const isChosen = (concurrency: number): boolean => isNamed(`${workload}-${block.size}-c${concurrency}`, only);
+    const concurrencies = block.concurrencies.filter(isChosen);
+    const same = parts.findIndex((part) => String(part.concurrencies) === String(concurrencies));
+    const part = parts[same];
+    if (part !== undefined) parts[same] = { ...part, workloads: [...part.workloads, workload] };
+    else if (concurrencies.length > 0) parts.push({ ...block, workloads: [workload], concurrencies });
+  }
+  return parts;
+}
+
+/** Whether any group has such a line. */
+export function isInMatrix(name: string): boolean {
+  return blocks.some((block) => chosenParts(block, [name]).length > 0);
+}
+
+function isNamed(line: string, only: readonly string[]): boolean {
+  return only.length === 0 || only.some((name) => line === name || line.startsWith(`${name}-`));
 }
 
 function planOf(servers: readonly ServePlan[], options: MatrixOptions, block: Block): BenchPlan {

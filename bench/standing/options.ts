@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { isInMatrix } from './matrix-plan.ts';
 import { type GroupName, groupNames } from './standing-result.ts';
 
 export const stages = ['micro', 'macro', 'listing', 'start-up', 'endurance'] as const;
@@ -12,7 +13,8 @@ export interface StandingOptions {
   readonly groups: readonly GroupName[];
   /** Names of peers or their settings; undefined: all. */
   readonly peers: readonly string[] | undefined;
-  readonly only: string;
+  /** Lines of the matrix or beginnings of their names; none: all. */
+  readonly only: readonly string[];
   readonly turns: number;
   readonly seconds: number;
   /** Of the large store, for listings and starts. */
@@ -32,7 +34,7 @@ export const usage = `npm run bench -- [options]
   --micro --macro --listing --start-up --endurance   these stages only (default: all)
   --group <names>        of the matrix: ${groupNames.join(', ')} (default: all)
   --peers <names>        peers or their settings, by comma (default: all that are on this machine)
-  --only <line>          a line of the matrix or the beginning of its name: put, put-4KiB, put-4KiB-c16
+  --only <lines>         lines of the matrix or the beginnings of their names, by comma: put, put-4KiB, put-4KiB-c16,get-4KiB-c16
   --turns <count>        of each line, one server after the other (default: 3)
   --seconds <seconds>    of a turn (default: 1)
   --keys <count>         objects in the large store of listings and starts (default: 1000000)
@@ -52,7 +54,7 @@ export function readOptions(args: readonly string[]): StandingOptions {
       ...(chosen as Record<Stage, typeof flag>),
       group: text,
       peers: text,
-      only: { ...text, default: '' },
+      only: text,
       turns: { ...text, default: '3' },
       seconds: { ...text, default: '1' },
       keys: { ...text, default: '1000000' },
@@ -64,21 +66,31 @@ export function readOptions(args: readonly string[]): StandingOptions {
   });
   const some = stages.filter((stage) => values[stage]);
   // A line or a group is one of the matrix.
-  const named = values.only !== '' || values.group !== undefined ? (['macro'] as const) : stages;
+  const only = namesOf(values.only) ?? [];
+  const unknown = only.find((name) => !isInMatrix(name));
+  if (unknown !== undefined) throw new Error(`--only: no line of the matrix is called ${unknown} or begins with it up to a dash`);
+  const named = only.length > 0 || values.group !== undefined ? (['macro'] as const) : stages;
   return {
     stages: some.length > 0 ? some : named,
     groups: values.group === undefined ? groupNames : values.group.split(',').map(groupOf),
-    peers: values.peers?.split(',').filter((name) => name !== ''),
-    only: values.only,
+    peers: namesOf(values.peers),
+    only,
     turns: positive('--turns', values.turns, Number.isInteger),
     seconds: positive('--seconds', values.seconds),
     keys: positive('--keys', values.keys, Number.isInteger),
     minuteSeconds: positive('--minute', values.minute),
     file: values.file === undefined ? fileURLToPath(new URL('../../../BENCHMARKS.md', import.meta.url)) : resolve(values.file),
-    writes: values.file !== undefined || (values.only === '' && values.peers === undefined),
+    writes: values.file !== undefined || (only.length === 0 && values.peers === undefined),
     installPeers: values['install-peers'],
     help: values.help,
   };
+}
+
+function namesOf(text: string | undefined): string[] | undefined {
+  return text
+    ?.split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
 }
 
 function groupOf(name: string): GroupName {

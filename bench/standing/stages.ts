@@ -64,15 +64,15 @@ function matrixStage({ options, servers, signal, say, trouble }: StageParts, gro
     say('NOT RUN: the group journals: there is no nats-server to compare the embedded journal with');
     return [];
   }
-  const plans = matrixPlans(
-    group,
-    members.map(({ plan }) => plan),
-    options,
-  );
-  if (plans.length === 0) {
-    say(`NOT RUN: the group ${group} has no line ${options.only}`);
-    return [];
-  }
+  const plansOf = (only: readonly string[]) =>
+    matrixPlans(
+      group,
+      members.map(({ plan }) => plan),
+      { ...options, only },
+    );
+  for (const name of options.only) if (plansOf([name]).length === 0) say(`NOT RUN: the group ${group} has no line ${name}`);
+  const plans = plansOf(options.only);
+  if (plans.length === 0) return [];
   const run = async ({ matrix }: StandingResult): Promise<Partial<StandingResult>> => {
     const redundancy = group === 'one-drive' ? 1 : 1.5;
     const result = await runPlans(plans, { redundancy, signal, say, trouble });

@@ -6,11 +6,13 @@ import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { BenchResult } from '../../bench/report/result.ts';
+import { linesOf } from '../../bench/run/run-bench.ts';
 import { MarksBroken, partOf, withPart } from '../../bench/standing/document.ts';
 import { goals } from '../../bench/standing/goals.ts';
 import { renderGoals } from '../../bench/standing/goals-table.ts';
 import { joined } from '../../bench/standing/matrix.ts';
 import { diskBytesOf, estimatedSeconds, matrixPlans } from '../../bench/standing/matrix-plan.ts';
+import { readOptions } from '../../bench/standing/options.ts';
 import { runMicros } from '../../bench/standing/run-micros.ts';
 import { groupNames, type StandingResult } from '../../bench/standing/standing-result.ts';
 import { withResults } from '../../bench/standing/write-benchmarks.ts';
@@ -189,7 +191,7 @@ test('runs of one group are joined: all lines, the most memory of each server', 
 test('the matrix: every workload at every size, one line when it is named, bounded time and bytes', () => {
   const credentials = { accessKey: 'a', secretKey: 'b', region: 'us-east-1' };
   const servers = Array.from({ length: 8 }, (_, index) => ({ kind: 'serve', name: `s${index}`, command: ['x'], credentials }) as const);
-  const plans = matrixPlans('six-drives', servers, { turns: 3, seconds: 1, only: '' });
+  const plans = matrixPlans('six-drives', servers, { turns: 3, seconds: 1, only: [] });
   const lines = plans.flatMap(({ workloads, sizes, concurrencies }) =>
     workloads.flatMap((workload) => sizes.flatMap((size) => concurrencies.map((concurrency) => `${workload}-${size}-c${concurrency}`))),
   );
@@ -201,14 +203,36 @@ test('the matrix: every workload at every size, one line when it is named, bound
     const gibibytes = diskBytesOf(plan, 1) / 2 ** 30;
     assert.ok(gibibytes < 40, `${plan.workloads} at ${plan.sizes} for eight servers: ${gibibytes} GiB`);
   }
-  const one = matrixPlans('six-drives', servers, { turns: 3, seconds: 1, only: 'put-4KiB-c1' });
+  const one = matrixPlans('six-drives', servers, { turns: 3, seconds: 1, only: ['put-4KiB-c1'] });
   assert.deepEqual(
     one.map(({ workloads, sizes, concurrencies }) => [workloads, sizes, concurrencies]),
     [[['put'], ['4KiB'], [1]]],
   );
-  assert.deepEqual(matrixPlans('one-drive', servers, { turns: 3, seconds: 1, only: 'put-4' }), []);
-  const journals = matrixPlans('journals', servers, { turns: 3, seconds: 1, only: '' });
+  assert.deepEqual(matrixPlans('one-drive', servers, { turns: 3, seconds: 1, only: ['put-4'] }), []);
+  const journals = matrixPlans('journals', servers, { turns: 3, seconds: 1, only: [] });
   assert.deepEqual([...new Set(journals.flatMap(({ workloads }) => workloads))].sort(), ['delete', 'put']);
+});
+
+test('several lines are named by comma: each of them is run, and no other', () => {
+  const credentials = { accessKey: 'a', secretKey: 'b', region: 'us-east-1' };
+  const servers = [{ kind: 'serve', name: 's', command: ['x'], credentials } as const];
+  const linesOfPlans = (text: string): string[] => {
+    const { only } = readOptions(['--only', text]);
+    return matrixPlans('six-drives', servers, { turns: 1, seconds: 1, only }).flatMap((plan) => linesOf(plan).map(({ name }) => name));
+  };
+  // Of one run they would be four: each workload at each concurrency.
+  assert.deepEqual(linesOfPlans('put-4KiB-c1,get-4KiB-c16'), ['put-4KiB-c1', 'get-4KiB-c16']);
+  assert.deepEqual(linesOfPlans('get-4KiB-c16, put-4KiB-c16,,'), ['put-4KiB-c16', 'get-4KiB-c16']);
+  assert.deepEqual(linesOfPlans('put-64MiB,stat-8MiB-c64'), ['stat-8MiB-c64', 'put-64MiB-c64', 'put-64MiB-c1', 'put-64MiB-c16']);
+  assert.deepEqual(linesOfPlans('put-4KiB,put-4KiB-c1'), ['put-4KiB-c1', 'put-4KiB-c16', 'put-4KiB-c64']);
+  assert.deepEqual(
+    matrixPlans('journals', servers, { turns: 1, seconds: 1, only: ['get', 'delete-4KiB-c1'] }).flatMap((plan) => plan.workloads),
+    ['delete'],
+  );
+  const { stages, writes } = readOptions(['--only', 'put,get']);
+  assert.deepEqual([stages, writes], [['macro'], false]);
+  assert.throws(() => readOptions(['--only', 'put-4KiB,put-4']), /--only: no line of the matrix is called put-4 /);
+  assert.deepEqual(readOptions(['--only', '']).only, []);
 });
 
 test('every micro benchmark runs', async () => {
@@ -222,12 +246,12 @@ test('every micro benchmark runs', async () => {
   }
 });
 
-test('one line of the matrix is run and written', { timeout: 60_000 }, async () => {
+test('two lines of the matrix are run and written', { timeout: 60_000 }, async () => {
   const work = temporaryDirectory('standing');
   try {
     const file = join(work.path, 'BENCHMARKS.md');
     copyFileSync(join(projectRoot, 'BENCHMARKS.md'), file);
-    const line = ['--only', 'put-4KiB-c1', '--seconds', '0.2', '--turns', '1', '--peers', 's3rver', '--group', 'one-drive'];
+    const line = ['--only', 'put-4KiB-c1,stat-4KiB-c1', '--seconds', '0.2', '--turns', '1', '--peers', 's3rver', '--group', 'one-drive'];
     const child = spawn(process.execPath, [program, ...line, '--file', file], { stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -237,8 +261,11 @@ test('one line of the matrix is run and written', { timeout: 60_000 }, async () 
     assert.equal(code, 0, said);
     const written = readFileSync(file, 'utf8');
     const part = partOf(written, 'matrix-one-drive');
-    assert.match(part, /\n {4}npm run bench -- --only put-4KiB-c1 --seconds 0\.2 --turns 1 --peers s3rver --group one-drive\n/);
-    assert.match(part, /\| put-4KiB-c1( \\?\*)? \| [\d.,]+ \|/);
+    assert.match(
+      part,
+      /\n {4}npm run bench -- --only put-4KiB-c1,stat-4KiB-c1 --seconds 0\.2 --turns 1 --peers s3rver --group one-drive\n/,
+    );
+    for (const name of ['put-4KiB-c1', 'stat-4KiB-c1']) assert.match(part, new RegExp(`\\| ${name}( \\\\?\\*)? \\| [\\d.,]+ \\|`));
     assert.doesNotMatch(part, /failed/);
     assert.equal(partOf(written, 'matrix-six-drives'), partOf(document, 'matrix-six-drives'));
     const raw = JSON.parse(readFileSync(join(work.path, 'bench-results/matrix-one-drive.json'), 'utf8')) as BenchResult;
@@ -246,7 +273,7 @@ test('one line of the matrix is run and written', { timeout: 60_000 }, async () 
       raw.servers.map(({ name }) => name),
       ['liteio-1-drive', 's3rver'],
     );
-    for (const server of raw.lines[0]?.servers ?? []) assert.ok((server.turns[0]?.operations ?? 0) > 0, server.server);
+    for (const server of raw.lines.flatMap((one) => one.servers)) assert.ok((server.turns[0]?.operations ?? 0) > 0, server.server);
   } finally {
     work.remove();
   }
