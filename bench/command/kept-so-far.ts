@@ -1,16 +1,19 @@
 /** What is known of a run while it goes on, for one that is ended before its time. */
-import { type BenchResult, type LineResult, resultFormat, type Sample, type ServerRecord, type Turn } from '../report/result.ts';
+import {
+  type BenchResult,
+  type Interruption,
+  type LineResult,
+  resultFormat,
+  type Sample,
+  type ServerRecord,
+  type Turn,
+  type UnfinishedServer,
+} from '../report/result.ts';
+import { withKnees } from '../run/knee.ts';
 import { harnessVersion } from '../run/machine.ts';
 import type { BenchPlan } from '../run/plan.ts';
-import type { RunBegun, RunListener, TurnPlace } from '../run/run-listener.ts';
-
-interface Unfinished {
-  readonly place: TurnPlace;
-  turns: number;
-  seconds: number;
-  operations: number;
-  errors: number;
-}
+import { linesOf } from '../run/run-bench.ts';
+import type { RunBegun, RunListener, ServerFailed, TurnPlace } from '../run/run-listener.ts';
 
 /** Hears everything and passes it on. */
 export class KeptSoFar implements RunListener {
@@ -19,7 +22,7 @@ export class KeptSoFar implements RunListener {
   readonly #servers = new Map<string, ServerRecord>();
   readonly #lines: LineResult[] = [];
   /** Of the line under way, by server. */
-  readonly #unfinished = new Map<string, Unfinished>();
+  readonly #unfinished = new Map<string, UnfinishedServer>();
   #run: RunBegun | undefined;
 
   constructor(plan: BenchPlan, next: RunListener | undefined) {
@@ -27,23 +30,31 @@ export class KeptSoFar implements RunListener {
     this.#next = next;
   }
 
-  /** The lines that were finished; undefined when there are none. */
-  result(): BenchResult | undefined {
+  /** What was measured until `by` ended the run; undefined when that is nothing. */
+  result(by: string): BenchResult | undefined {
     const run = this.#run;
-    if (run === undefined || this.#lines.length === 0) return undefined;
+    const interruption = this.#interruption(by);
+    if (run === undefined || (this.#lines.length === 0 && interruption.unfinished === undefined)) return undefined;
     const { startedAt, machine } = run;
     const servers = this.#plan.servers.map(({ name }): ServerRecord => this.#record(name));
     const { seed, command = [] } = this.#plan;
-    return { format: resultFormat, startedAt, version: harnessVersion(), command, seed, machine, servers, lines: this.#lines };
+    const about = { format: resultFormat, startedAt, version: harnessVersion(), command, seed, machine, servers } as const;
+    return { ...about, lines: this.#finished(), interruption };
   }
 
-  /** What was done of the line that was not finished, one text for each server; there are no latencies of it. */
-  unfinished(): string[] {
-    return [...this.#unfinished].map(([server, { place, turns, seconds, operations, errors }]) => {
-      const rate = seconds === 0 ? 0 : operations / seconds;
-      const wrong = errors === 0 ? '' : `, ${errors} errors`;
-      return `${place.line} was not finished: ${server} had ${turns} of ${place.turns} turns, ${operations} operations in ${seconds.toFixed(1)} s, ${rate.toFixed(0)} op/s${wrong}`;
-    });
+  #interruption(by: string): Interruption {
+    const open = linesOf(this.#plan).slice(this.#lines.length);
+    const [first] = open;
+    if (first === undefined || this.#unfinished.size === 0) return { by, missing: open.map(({ name }) => name) };
+    const servers = this.#plan.servers.flatMap(({ name }) => this.#unfinished.get(name) ?? []);
+    return { by, unfinished: { name: first.name, turns: this.#plan.turns, servers }, missing: open.slice(1).map(({ name }) => name) };
+  }
+
+  /** Where a ramp has its knee is known when it has all its steps: of one that was broken off none is marked. */
+  #finished(): LineResult[] {
+    const open = linesOf(this.#plan).slice(this.#lines.length);
+    const isBroken = (line: LineResult): boolean => open.some(({ workload, size }) => workload === line.workload && size === line.size);
+    return [...withKnees(this.#lines.filter((line) => !isBroken(line))), ...this.#lines.filter(isBroken)];
   }
 
   runBegun(run: RunBegun): void {
@@ -66,16 +77,17 @@ export class KeptSoFar implements RunListener {
 
   sampled(place: TurnPlace, sample: Sample): void {
     if (place.turn >= 0) {
-      const line = this.#lineOf(place);
-      line.seconds += sample.seconds ?? 1;
-      line.operations += sample.operations;
-      line.errors += sample.errors;
+      this.#count(place.server, ({ seconds, operations, errors }) => ({
+        seconds: seconds + (sample.seconds ?? 1),
+        operations: operations + sample.operations,
+        errors: errors + sample.errors,
+      }));
     }
     this.#next?.sampled(place, sample);
   }
 
   turnFinished(place: TurnPlace, turn: Turn): void {
-    this.#lineOf(place).turns += 1;
+    this.#count(place.server, ({ turns }) => ({ turns: turns + 1 }));
     const record = this.#servers.get(place.server);
     if (record?.process !== undefined && turn.server !== undefined) {
       const peakResidentBytes = Math.max(record.process.peakResidentBytes, turn.server.residentBytes);
@@ -90,14 +102,14 @@ export class KeptSoFar implements RunListener {
     this.#next?.lineFinished(line);
   }
 
-  serverFailed(failed: Parameters<RunListener['serverFailed']>[0]): void {
+  serverFailed(failed: ServerFailed): void {
+    if (failed.line !== undefined) this.#count(failed.server, () => ({ failure: failed.reason }));
     this.#next?.serverFailed(failed);
   }
 
-  #lineOf(place: TurnPlace): Unfinished {
-    let line = this.#unfinished.get(place.server);
-    if (line === undefined) this.#unfinished.set(place.server, (line = { place, turns: 0, seconds: 0, operations: 0, errors: 0 }));
-    return line;
+  #count(server: string, more: (before: UnfinishedServer) => Partial<UnfinishedServer>): void {
+    const before = this.#unfinished.get(server) ?? { server, turns: 0, seconds: 0, operations: 0, errors: 0 };
+    this.#unfinished.set(server, { ...before, ...more(before) });
   }
 
   /** One that never came up has a place all the same: results name their servers in order. */

@@ -29,9 +29,9 @@ export async function runCommand(plan: BenchPlan, outputs: Outputs): Promise<num
     return report(withoutSecrets(result, secretsOf(plan.servers)), outputs);
   } catch (error) {
     if (interrupt.name === undefined) throw error;
-    const result = kept.result();
+    const result = kept.result(interrupt.name);
     if (result !== undefined) report(withoutSecrets(result, secretsOf(plan.servers)), { ...outputs, failUnder: [] });
-    process.stdout.write([...kept.unfinished(), `ended by ${interrupt.name} before its time`, ''].join('\n'));
+    else process.stdout.write(`ended by ${interrupt.name} before anything was measured\n`);
     return exitCodeOf(interrupt.name);
   } finally {
     interrupt.close();

@@ -1,5 +1,6 @@
 /** One result by itself: where the latencies lie, whether throughput and memory held, and what broke the pace. */
 import { alignedRows, bytes, type Column, count, duration, mebibytes, number, percent } from './format.ts';
+import { interruptionLines } from './interruption-lines.ts';
 import type { BenchResult, LineServer } from './result.ts';
 import { type Second, secondsByTurn } from './seconds.ts';
 import { median, type Slope, theilSen } from './statistics.ts';
@@ -25,7 +26,9 @@ export function analyzeResult(result: BenchResult): string {
       return [head, ...analyzeServer(summary, summary.line.servers[index]!, server.figures)].join('\n');
     }),
   );
-  return `${parts.length === 0 ? 'The result has no lines.' : parts.join('\n\n')}\n`;
+  if (parts.length === 0) parts.push('The result has no finished line.');
+  if (result.interruption !== undefined) parts.push(`The run was ${interruptionLines(result.interruption).join('\n  ')}`);
+  return `${parts.join('\n\n')}\n`;
 }
 
 function analyzeServer(summary: LineSummary, server: LineServer, figures: Figures): string[] {

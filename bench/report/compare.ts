@@ -1,5 +1,6 @@
 /** Two results against each other: which differences exceed noise, and which don't. */
 import { alignedRows, type Column, number } from './format.ts';
+import { interruptionLines } from './interruption-lines.ts';
 import type { BenchResult, LineResult, LineServer } from './result.ts';
 import { secondsByTurn } from './seconds.ts';
 import { type Interval, median, ratioInterval } from './statistics.ts';
@@ -11,6 +12,8 @@ export interface Comparison {
   readonly unpaired: readonly string[];
   /** How the machines or versions differ, which a difference may come from; empty when they don't. */
   readonly cautions: readonly string[];
+  /** What is said of a run that was ended before its time: its unfinished line is in no row. */
+  readonly interruptions: readonly string[];
 }
 
 export interface ComparisonRow {
@@ -40,7 +43,12 @@ export function compareResults(before: BenchResult, after: BenchResult): Compari
     return other === undefined ? [] : compareServer(one, other);
   });
   const unpaired = [...new Set([...earlier.keys(), ...later.keys()])].filter((key) => !earlier.has(key) || !later.has(key));
-  return { rows, unpaired, cautions: cautionsOf(before, after) };
+  const interruptions = [...interruptionOf('the one before', before), ...interruptionOf('the one after', after)];
+  return { rows, unpaired, cautions: cautionsOf(before, after), interruptions };
+}
+
+function interruptionOf(which: string, { interruption }: BenchResult): string[] {
+  return interruption === undefined ? [] : interruptionLines(interruption).map((line, index) => (index === 0 ? `${which}: ${line}` : line));
 }
 
 interface Measured {
@@ -110,7 +118,7 @@ function cautionsOf(before: BenchResult, after: BenchResult): string[] {
 }
 
 /** As a table, ending in a line feed. */
-export function renderComparison({ rows, unpaired, cautions }: Comparison): string {
+export function renderComparison({ rows, unpaired, cautions, interruptions }: Comparison): string {
   const columns: Column[] = ['line', 'server', 'metric'].map((head) => ({ head, align: 'left' }));
   for (const head of ['before', 'after', 'after/before', '95 % interval']) columns.push({ head, align: 'right' });
   columns.push({ head: 'verdict', align: 'left' });
@@ -121,6 +129,7 @@ export function renderComparison({ rows, unpaired, cautions }: Comparison): stri
   const parts = [
     ...(rows.length > 0 ? [alignedRows(columns, cells), tallyOf(rows)] : ['The two results have no line and server in common.']),
     ...(unpaired.length > 0 ? [`Without figures in one of the two:\n${unpaired.map((name) => `  ${name}`).join('\n')}`] : []),
+    ...(interruptions.length > 0 ? [`A run without all its lines:\n${interruptions.map((line) => `  ${line}`).join('\n')}`] : []),
     ...(cautions.length > 0 ? [`What differs besides:\n${cautions.map((caution) => `  ${caution}`).join('\n')}`] : []),
   ];
   return `${parts.join('\n\n')}\n`;

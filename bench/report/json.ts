@@ -44,6 +44,7 @@ export function parseResult(text: string): BenchResult {
  * What isn't text from outside (numbers, histograms, names of lines) can't hold one.
  */
 export function withoutSecrets(result: BenchResult, secrets: readonly string[]): BenchResult {
+  const { interruption } = result;
   const known = secrets.filter((secret) => secret !== '').sort((a, b) => b.length - a.length);
   const hide = (text: string): string => known.reduce((hidden, secret) => hidden.replaceAll(secret, '***'), text);
   return {
@@ -57,9 +58,21 @@ export function withoutSecrets(result: BenchResult, secrets: readonly string[]):
     })),
     lines: result.lines.map((line) => ({
       ...line,
-      servers: line.servers.map((server) => ({ ...server, ...(server.failure !== undefined && { failure: hide(server.failure) }) })),
+      servers: hideFailures(line.servers, hide),
     })),
+    ...(interruption && {
+      interruption: {
+        ...interruption,
+        ...(interruption.unfinished && {
+          unfinished: { ...interruption.unfinished, servers: hideFailures(interruption.unfinished.servers, hide) },
+        }),
+      },
+    }),
   };
+}
+
+function hideFailures<T extends { readonly failure?: string }>(servers: readonly T[], hide: (text: string) => string): T[] {
+  return servers.map((server) => ({ ...server, ...(server.failure !== undefined && { failure: hide(server.failure) }) }));
 }
 
 /** What is wrong with a value that stands at `path`; undefined when nothing is. */
@@ -164,6 +177,20 @@ const lineShape = object({
   ),
 });
 
+const interruptionShape = object({
+  by: text,
+  unfinished: optional(
+    object({
+      name: text,
+      turns: amount,
+      servers: listOf(
+        object({ server: text, failure: optional(text), turns: amount, seconds: amount, operations: amount, errors: amount }),
+      ),
+    }),
+  ),
+  missing: listOf(text),
+});
+
 const resultShape = object({
   startedAt: text,
   version: text,
@@ -179,4 +206,5 @@ const resultShape = object({
     }),
   ),
   lines: listOf(lineShape),
+  interruption: optional(interruptionShape),
 });

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { embeddedJson, escapeHtml } from './escape.ts';
 import { mebibytes, number } from './format.ts';
+import { interruptionLines } from './interruption-lines.ts';
 import { pageData } from './page-data.ts';
 import { lineSections, linesTable } from './page-lines.ts';
 import { overview, swatch } from './page-overview.ts';
@@ -48,7 +49,7 @@ ${pageScript()}</script>
 `;
 }
 
-function pageHeader({ machine, servers, startedAt, version, command, seed }: BenchResult): string {
+function pageHeader({ machine, servers, startedAt, version, command, seed, interruption }: BenchResult): string {
   const facts: readonly (readonly [string, string])[] = [
     [
       'Machine',
@@ -62,6 +63,7 @@ function pageHeader({ machine, servers, startedAt, version, command, seed }: Ben
 <button type="button" id="theme" hidden></button>
 <h1>${escapeHtml(servers.map((server) => server.name).join(', '))}, side by side</h1>
 <p class="lead">Measured on <time datetime="${escapeHtml(startedAt)}">${escapeHtml(startedAt.replace('T', ' ').replace(/(\.\d+)?Z$/, ' UTC'))}</time>, in turn on one machine</p>
+${interruption === undefined ? '' : `<p class="note">The run was ${interruptionLines(interruption).map(escapeHtml).join('.<br>')}.</p>`}
 <dl>${facts.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join('')}</dl>
 ${command.length === 0 ? '' : `<pre><code>${escapeHtml(command.map(quoted).join(' '))}</code></pre>`}
 ${serversTable(servers)}

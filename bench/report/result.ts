@@ -14,7 +14,39 @@ export interface BenchResult {
   readonly machine: Machine;
   /** The first is the one the others are compared with: a ratio is first / other. */
   readonly servers: readonly ServerRecord[];
+  /** Those that were finished: each with all turns of every server that did not fail. */
   readonly lines: readonly LineResult[];
+  /** Of a run that was ended before its time. */
+  readonly interruption?: Interruption;
+}
+
+/** What such a run lacks, and what it had of the line that it was at. None of it is a figure to compare with others. */
+export interface Interruption {
+  /** The signal: `SIGINT`. */
+  readonly by: string;
+  /** The line under way; absent when nothing of one had been measured. */
+  readonly unfinished?: UnfinishedLine;
+  /** Names of the lines of which nothing was measured. */
+  readonly missing: readonly string[];
+}
+
+export interface UnfinishedLine {
+  readonly name: string;
+  /** That each server was to have. */
+  readonly turns: number;
+  /** Servers of which something was measured, and those that failed. */
+  readonly servers: readonly UnfinishedServer[];
+}
+
+export interface UnfinishedServer {
+  readonly server: string;
+  readonly failure?: string;
+  /** Whole ones. */
+  readonly turns: number;
+  /** Of load, the broken turn included; there are no latencies of it. */
+  readonly seconds: number;
+  readonly operations: number;
+  readonly errors: number;
 }
 
 export interface Machine {

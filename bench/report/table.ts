@@ -1,6 +1,7 @@
 /** The result for a terminal. */
 import { fields, fieldText } from './fields.ts';
 import { alignedRows, type Column, duration, mebibytes, number, percent } from './format.ts';
+import { interruptionLines } from './interruption-lines.ts';
 import type { BenchResult } from './result.ts';
 import { clientShareLimit, type LineSummary, type ServerSummary, summarizeLines } from './summary.ts';
 
@@ -15,7 +16,7 @@ export function renderTable(result: BenchResult): string {
     ...fields.filter((_, index) => used[index]).map(({ head }): Column => ({ head, align: 'right' })),
   ];
   const rows = cells.map((row) => [row.line, row.server, ...row.fields.filter((_, index) => used[index]).map((text) => text ?? '')]);
-  const parts = [headOf(result), alignedRows(columns, rows), ...notesOf(result, lines)];
+  const parts = [headOf(result), ...(rows.length > 0 ? [alignedRows(columns, rows)] : []), ...notesOf(result, lines)];
   return `${parts.join('\n\n')}\n`;
 }
 
@@ -56,12 +57,13 @@ function notesOf(result: BenchResult, lines: readonly LineSummary[]): string[] {
     others.length > 0 &&
     `ratio: ${first} over that server in ${lines.some((line) => line.rate === 'keys/s') ? 'op/s, for lists in keys/s' : 'op/s'}; median of the turns (least–greatest)`;
   return [
-    [...(ratio ? [ratio] : []), `${duration(seconds)} of load measured`].join('\n'),
+    [...(ratio ? [ratio] : []), `${duration(seconds)} of load measured${result.interruption ? ' in finished lines' : ''}`].join('\n'),
     ...(failures.length > 0 ? [failures.join('\n')] : []),
     ...(lines.some((line) => line.servers.some((server) => server.knee))
       ? ['^ the knee of a ramp: more at a time brought this server no more']
       : []),
     ...(limited.length > 0 ? [`* the client was the limit here, so the server may be faster than it says:\n${limited.join('\n')}`] : []),
+    ...(result.interruption ? [interruptionLines(result.interruption).join('\n')] : []),
   ];
 }
 

@@ -295,6 +295,8 @@ test('SIGINT: what was measured is told, and the server is gone', { skip: proces
     '1KiB',
     '--size',
     '2KiB',
+    '--size',
+    '3KiB',
     '--duration',
     '400ms',
     '--turns',
@@ -323,10 +325,18 @@ test('SIGINT: what was measured is told, and the server is gone', { skip: proces
   assert.match(stdout, /^stat-1KiB-c16 +liteio/m);
   assert.match(stdout, /^stat-2KiB-c16 was not finished: liteio had \d+ of 4 turns, \d+ operations in /m);
   assert.match(stdout, /^ended by SIGINT before its time$/m);
+  const { lines, interruption } = readResult(json);
   assert.deepEqual(
-    readResult(json).lines.map(({ name }) => name),
+    lines.map(({ name }) => name),
     ['stat-1KiB-c16'],
   );
+  assert.deepEqual([interruption?.by, interruption?.missing], ['SIGINT', ['stat-3KiB-c16']]);
+  assert.deepEqual([interruption?.unfinished?.name, interruption?.unfinished?.turns], ['stat-2KiB-c16', 4]);
+  const [half] = interruption?.unfinished?.servers ?? [];
+  assert.ok(half?.server === 'liteio' && half.turns < 4 && half.operations > 0 && half.seconds > 0, JSON.stringify(half));
+  const analyzed = await bench(['analyze', json]);
+  assert.match(analyzed.stdout, /^stat-1KiB-c16, liteio$/m);
+  assert.match(analyzed.stdout, /^The run was ended by SIGINT before its time$/m);
   assert.deepEqual(readdirSync(homes), [], 'the directory of the server is gone');
   const { port } = new URL(readResult(json).servers[0]?.endpoint ?? '');
   await assert.rejects(fetch(`http://127.0.0.1:${port}/`), 'nobody listens any more');
