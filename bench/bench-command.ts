@@ -25,7 +25,7 @@ A server of --serve is started with keys of its own (or --access-key and --secre
 ${keyVariables.accessKey.join(', ')} and
 ${keyVariables.secretKey.join(', ')};
 {access-key} and {secret-key} in its command stand for them. {port2}, {port3} ... are further free ports; the word liteio at the
-beginning of a command is this installation.
+beginning of a command is this installation. A server that speaks TLS is found out; --insecure accepts a certificate of its own making.
 
 Keys for --endpoint: in its URL (http://key:secret@host:port, percent-encoded), --access-key and --secret-key, --profile,
 LITEIO_ACCESS_KEY and LITEIO_SECRET_KEY, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the AWS profile.

@@ -50,7 +50,7 @@ export class BenchServer {
   async start(signal: AbortSignal): Promise<void> {
     try {
       if (this.plan.kind === 'serve') {
-        this.#contender = await Contender.start(this.plan, signal);
+        this.#contender = await Contender.start(this.plan, { insecure: this.#run.insecure, signal });
         this.#target = this.#contender.target;
         this.#banner = this.#contender.banner;
       } else {

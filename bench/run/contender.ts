@@ -6,14 +6,14 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { S3Client, type S3Target } from '../client/s3-client.ts';
+import type { S3Target } from '../client/s3-client.ts';
+import { firstAnswer } from './first-answer.ts';
 import type { ServePlan } from './plan.ts';
 import { ProcessTree, type TreeCost } from './process-tree.ts';
 
 /** Some come up as a cluster of several processes. */
 const startSecondsMax = 120;
 const askEveryMilliseconds = 25;
-const answerMillisecondsMax = 5000;
 /** After its first answer, before its memory is called idle. */
 const settleMilliseconds = 500;
 const stopMillisecondsMax = 20_000;
@@ -25,9 +25,15 @@ const lastWordsMillisecondsMax = 500;
 const bannerCharactersMax = 200;
 const removalsMax = 5;
 
+export interface StartOptions {
+  /** Accept a certificate that can't be verified. */
+  readonly insecure: boolean;
+  readonly signal: AbortSignal;
+}
+
 export class Contender {
   readonly plan: ServePlan;
-  readonly target: S3Target;
+  #target: S3Target;
   readonly #directory: string;
   readonly #child: ChildProcess;
   readonly #tree: ProcessTree;
@@ -39,14 +45,14 @@ export class Contender {
   idleResidentBytes = 0;
   banner = '';
 
-  /** @throws Error with the server's last words when it ends, or does not answer in time; the signal's reason */
-  static async start(plan: ServePlan, signal: AbortSignal): Promise<Contender> {
+  /** @throws Error with the server's last words when it ends, or does not answer in time or safely; the signal's reason */
+  static async start(plan: ServePlan, { insecure, signal }: StartOptions): Promise<Contender> {
     signal.throwIfAborted();
     const ports = await freePorts(plan);
     const directory = mkdtempSync(join(tmpdir(), 'liteio-bench-'));
     const contender = new Contender(plan, directory, ports);
     try {
-      await contender.#answers(signal);
+      await contender.#answers(insecure, signal);
       return contender;
     } catch (error) {
       await contender.stop();
@@ -74,7 +80,7 @@ export class Contender {
     }
     this.#gone = this.#watch();
     this.#tree = new ProcessTree(this.#child.pid ?? -1);
-    this.target = { ...plan.credentials, endpoint: `http://127.0.0.1:${ports.get('port')}` };
+    this.#target = { ...plan.credentials, endpoint: `http://127.0.0.1:${ports.get('port')}` };
     this.#lastResort = () => {
       this.#killAll();
       try {
@@ -84,6 +90,10 @@ export class Contender {
       }
     };
     process.once('exit', this.#lastResort);
+  }
+
+  get target(): S3Target {
+    return this.#target;
   }
 
   /** How it ended, with the end of what it printed; undefined while it lives. */
@@ -125,17 +135,18 @@ export class Contender {
     }
   }
 
-  async #answers(signal: AbortSignal): Promise<void> {
+  async #answers(insecure: boolean, signal: AbortSignal): Promise<void> {
     const begun = performance.now();
     for (;;) {
       signal.throwIfAborted();
       if (this.lastWords !== undefined) throw new Error(`${this.plan.name} ${this.lastWords}`);
-      const server = await ask(this.target);
-      if (server !== undefined) {
+      const first = await firstAnswer(this.#target, insecure);
+      if (first !== undefined) {
+        this.#target = first.target;
         this.startSeconds = (performance.now() - begun) / 1000;
         await sleep(settleMilliseconds);
         this.idleResidentBytes = this.cost()?.residentBytes ?? 0;
-        this.banner = server || this.#firstWords();
+        this.banner = first.server || this.#firstWords();
         return;
       }
       if (performance.now() - begun > startSecondsMax * 1000) {
@@ -190,19 +201,4 @@ async function freePorts(plan: ServePlan): Promise<Map<string, number>> {
   }
   await Promise.all(held.map(({ server }) => new Promise((resolve) => server.close(resolve))));
   return ports;
-}
-
-/** Its `Server` header once it answers an S3 request (an open port is not enough: clusters say 503 until they are one), else undefined. */
-async function ask(target: S3Target): Promise<string | undefined> {
-  const client = new S3Client(target, 1);
-  const tooLong = setTimeout(() => client.close(), answerMillisecondsMax);
-  try {
-    const answer = await client.call({ method: 'GET', bucket: '' });
-    return answer.status < 500 ? (answer.headers.server ?? '') : undefined;
-  } catch {
-    return undefined;
-  } finally {
-    clearTimeout(tooLong);
-    client.close();
-  }
 }

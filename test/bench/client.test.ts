@@ -1,6 +1,5 @@
 /** The load generator's client against the server itself: every way a body goes over the wire, and answers as servers cut them. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -13,6 +12,7 @@ import { seededBytes, temporaryDirectory } from '../support/files.ts';
 import { xmlText } from '../support/raw-client.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
 import { signHeader } from '../support/sign.ts';
+import { tlsFlags } from './tls-flags.ts';
 
 const payloads = ['signed', 'unsigned', 'streaming'] as const;
 const checksums = ['none', 'crc32', 'crc32c', 'crc64nvme', 'sha1', 'sha256'] as const;
@@ -20,10 +20,7 @@ const work = temporaryDirectory('bench-client');
 const servers = new Map<string, RunningServer>();
 
 before(async () => {
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  const names = ['-subj', '/CN=localhost', '-keyout', 'key.pem', '-out', 'cert.pem'];
-  execFileSync('openssl', ['req', '-x509', ...curve, '-days', '2', ...names], { cwd: work.path, stdio: 'ignore' });
-  const tls = ['--tls-cert', join(work.path, 'cert.pem'), '--tls-key', join(work.path, 'key.pem')];
+  const tls = tlsFlags(work.path);
   servers.set('http', await startServer({ directory: join(work.path, 'http'), drives: 1 }));
   servers.set('https', await startServer({ directory: join(work.path, 'https'), drives: 1, args: tls }));
   for (const scheme of servers.keys()) await use(scheme, {}, (client) => client.must({ method: 'PUT', bucket: 'wire' }));

@@ -323,7 +323,7 @@ test('SIGINT: what was measured is told, and the server is gone', { skip: proces
   const status = child.exitCode ?? (await new Promise((resolve) => child.once('exit', resolve)));
   assert.equal(status, 130, stdout + progress);
   assert.match(stdout, /^stat-1KiB-c16 +liteio/m);
-  assert.match(stdout, /^stat-2KiB-c16 was not finished: liteio had \d+ of 4 turns, \d+ operations in /m);
+  assert.match(stdout, /^stat-2KiB-c16 was not finished: liteio had \d of 4 turns, [\d,]+ operations in /m);
   assert.match(stdout, /^ended by SIGINT before its time$/m);
   const { lines, interruption } = readResult(json);
   assert.deepEqual(

@@ -1,7 +1,7 @@
 /** A proxy in front of a real server that spoils answers the way a wrong server would, and remembers what was put through it. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface ProxyAnswer {
@@ -14,6 +14,7 @@ export interface ProxyRequest {
   readonly method: string;
   /** Path and query. */
   readonly target: string;
+  readonly headers: IncomingHttpHeaders;
 }
 
 /** What becomes of an answer: itself, another one, or `cut`: half of it, then the connection is closed. */
@@ -49,7 +50,7 @@ export async function startFlawedProxy(target: string): Promise<FlawedProxy> {
   };
 
   async function forward(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const asked = { method: incoming.method ?? '', target: incoming.url ?? '' };
+    const asked = { method: incoming.method ?? '', target: incoming.url ?? '', headers: incoming.headers };
     const body = await bytesOf(incoming);
     seen.push(`${asked.method} ${asked.target} ${createHash('md5').update(body).digest('hex')}`);
     const answer = proxy.instead(asked) ?? (await ask(new URL(target), incoming, body));

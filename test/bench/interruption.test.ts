@@ -10,15 +10,11 @@ import type { BenchResult, LineResult } from '../../bench/report/result.ts';
 import { renderTable } from '../../bench/report/table.ts';
 import type { BenchPlan } from '../../bench/run/plan.ts';
 import { sampleResult } from './sample-result.ts';
-
-const credentials = { accessKey: 'key', secretKey: 'secret', region: 'us-east-1' };
+import { endpointPlan, shortPlan } from './short-plan.ts';
 
 function planOf(more: Partial<BenchPlan>): BenchPlan {
-  const servers = ['liteio', 'minio'].map((name) => ({ kind: 'endpoint', name, endpoint: `http://${name}`, credentials }) as const);
-  const limit = { seconds: 1, operations: 1000 };
-  const wire = { payload: 'unsigned', checksum: 'none', keepAlive: true, insecure: false } as const;
-  const rest = { objects: 1, keyLayout: 'flat', warmUpSeconds: 0, seed: 1, cleanUp: true, bucket: 'bench', threads: 1 } as const;
-  return { workloads: ['put'], servers, sizes: ['4KiB'], concurrencies: [1, 2, 4], limit, turns: 3, ...wire, ...rest, ...more };
+  const servers = ['liteio', 'minio'].map((name) => endpointPlan(name, `http://${name}`));
+  return shortPlan({ servers, workloads: ['put'], concurrencies: [1, 2, 4], turns: 3, ...more });
 }
 
 const whole = sampleResult({

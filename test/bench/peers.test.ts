@@ -24,7 +24,7 @@ for (const name of ['liteio', 'liteio-1-drive', 's3rver']) {
     const [setting] = present;
     assert.ok(setting);
     assert.match(setting.found.version, /^\d+\.\d+\.\d+/);
-    const contender = await Contender.start(setting.serve(setting.found.program), AbortSignal.timeout(15_000));
+    const contender = await Contender.start(setting.serve(setting.found.program), { insecure: false, signal: AbortSignal.timeout(15_000) });
     const client = new S3Client(contender.target, 1);
     try {
       const body = randomBytes(100_000);

@@ -13,8 +13,8 @@ import { runBench } from '../../bench/run/run-bench.ts';
 import type { RunListener } from '../../bench/run/run-listener.ts';
 import { type RunningServer, serverProgram, startServer } from '../support/server.ts';
 import { type Flaw, type FlawedProxy, startFlawedProxy } from './flawed-proxy.ts';
+import { endpointPlan, servePlan, shortPlan } from './short-plan.ts';
 
-const credentials = { accessKey: 'liteioadmin', secretKey: 'liteioadmin', region: 'us-east-1' };
 const processFilesThere = existsSync('/proc/self/status');
 
 let servers: readonly RunningServer[] = [];
@@ -29,35 +29,8 @@ after(async () => {
   await Promise.all(servers.map((server) => server.stop()));
 });
 
-function plan(more: Partial<BenchPlan> & Pick<BenchPlan, 'servers'>): BenchPlan {
-  return {
-    workloads: ['put', 'get'],
-    sizes: ['4KiB'],
-    concurrencies: [2],
-    limit: { seconds: 0.2, operations: Number.POSITIVE_INFINITY },
-    turns: 1,
-    objects: 40,
-    keyLayout: 'flat',
-    payload: 'unsigned',
-    checksum: 'none',
-    keepAlive: true,
-    insecure: false,
-    warmUpSeconds: 0,
-    seed: 1,
-    cleanUp: true,
-    bucket: 'bench',
-    threads: 1,
-    ...more,
-  };
-}
-
-function served(name: string, more: readonly string[] = []): ServePlan {
-  const flags = ['--drives', '{dir}/drive{1...4}', '--address', '127.0.0.1:{port}', ...more];
-  return { kind: 'serve', name, credentials, command: [process.execPath, serverProgram, 'server', ...flags] };
-}
-
 function endpoint(name: string, place: number): EndpointPlan {
-  return { kind: 'endpoint', name, credentials, endpoint: proxies[place]?.endpoint ?? '' };
+  return endpointPlan(name, proxies[place]?.endpoint ?? '');
 }
 
 /** What was told, as `what server ...`. */
@@ -111,7 +84,7 @@ function plausible(line: string, { failure, turns, operations, samples }: LineSe
 test('every workload runs on a server that the harness starts, measures and stops', async () => {
   const told: string[] = [];
   const sizes = ['2KiB:0.5,20KiB:0.5'];
-  const result = await runBench(plan({ workloads, servers: [served('ours')], sizes, concurrencies: [3] }), listening(told), never);
+  const result = await runBench(shortPlan({ workloads, servers: [servePlan('ours')], sizes, concurrencies: [3] }), listening(told), never);
   const names = [...workloads.filter((name) => name !== 'ramp').map((name) => `${name}-${sizes[0]}-c3`)];
   names.push(...[1, 2, 3].map((step) => `ramp-${sizes[0]}-c${step}`));
   assert.deepEqual(
@@ -149,7 +122,15 @@ test('servers take turns, A B B A, with the same keys and bytes; nothing is left
   const limit = { seconds: 20, operations: 30 };
   const both = [endpoint('a', 0), endpoint('b', 1)];
   const firsts = proxies.map(({ seen }) => seen.length);
-  const wanted = plan({ servers: both, limit, turns: 3, concurrencies: [6], threads: 2, keyLayout: 'hex', sizes: ['uniform:1KiB-9KiB'] });
+  const wanted = shortPlan({
+    servers: both,
+    limit,
+    turns: 3,
+    concurrencies: [6],
+    threads: 2,
+    keyLayout: 'hex',
+    sizes: ['uniform:1KiB-9KiB'],
+  });
   const result = await runBench(wanted, listening(told), never);
   const turns = told.filter((words) => words.startsWith('turn put')).map((words) => words.split(' ').slice(2).join(''));
   assert.deepEqual(turns, ['a0', 'b0', 'b1', 'a1', 'a2', 'b2']);
@@ -230,7 +211,7 @@ for (const [what, { workload, flaw, reason }] of Object.entries(spoilt)) {
       const told: string[] = [];
       const both = [endpoint('wrong', 0), endpoint('right', 1)];
       const limit = { seconds: 5, operations: 12 };
-      const result = await runBench(plan({ servers: both, workloads: [workload], turns: 2, limit }), listening(told), never);
+      const result = await runBench(shortPlan({ servers: both, workloads: [workload], turns: 2, limit }), listening(told), never);
       const wrong = of(result, `${workload}-4KiB-c2`, 'wrong');
       assert.match(wrong.failure ?? '', reason);
       assert.deepEqual([wrong.turns, wrong.operations, wrong.samples], [[], {}, []], 'no figures of a wrong server');
@@ -249,7 +230,11 @@ test('a delete that deletes nothing is found out', async () => {
     method === 'DELETE' && target.includes('/delete-') ? { status: 204, headers: {}, body: Buffer.alloc(0) } : undefined;
   try {
     const limit = { seconds: 5, operations: 10 };
-    const result = await runBench(plan({ servers: [endpoint('liar', 0)], workloads: ['delete'], turns: 2, limit }), listening(), never);
+    const result = await runBench(
+      shortPlan({ servers: [endpoint('liar', 0)], workloads: ['delete'], turns: 2, limit }),
+      listening(),
+      never,
+    );
     assert.match(of(result, 'delete-4KiB-c2', 'liar').failure ?? '', /HEAD .*: status 200 instead of 404/);
   } finally {
     proxy.instead = () => undefined;
@@ -268,7 +253,7 @@ test('503 and broken connections are errors, and the load goes on', async () => 
   proxy.flaw = (answer, { method, target }) => (method === 'GET' && target.includes('laid-out') && ++gets % 5 === 0 ? 'cut' : answer);
   try {
     const limit = { seconds: 10, operations: 20 };
-    const result = await runBench(plan({ servers: [endpoint('moody', 0)], limit }), listening(), never);
+    const result = await runBench(shortPlan({ servers: [endpoint('moody', 0)], limit }), listening(), never);
     const put = of(result, 'put-4KiB-c2', 'moody');
     assert.deepEqual([put.failure, put.operations.put?.operations, put.operations.put?.errors], [undefined, 20, puts - 20]);
     assert.ok(puts > 20);
@@ -287,11 +272,11 @@ test('a server that dies fails its lines with its last words, the others go on; 
     const child = require('node:child_process').spawn(process.execPath, process.argv.slice(1), { stdio: ['ignore', 'inherit', 'inherit'] });
     const end = () => { console.error('out of luck'); process.exit(3); };
     setTimeout(() => { child.kill('SIGKILL'); setTimeout(end, 1000); }, 1800);`;
-  const mortal: ServePlan = { ...served('mortal'), command: [process.execPath, '-e', script, ...served('mortal').command.slice(1)] };
-  const stillborn: ServePlan = { ...served('stillborn'), command: ['/nonexistent/server', '{port}'] };
+  const mortal: ServePlan = { ...servePlan('mortal'), command: [process.execPath, '-e', script, ...servePlan('mortal').command.slice(1)] };
+  const stillborn: ServePlan = { ...servePlan('stillborn'), command: ['/nonexistent/server', '{port}'] };
   const told: string[] = [];
   const limit = { seconds: 0.6, operations: Number.POSITIVE_INFINITY };
-  const wanted = plan({ servers: [endpoint('steady', 1), mortal, stillborn], turns: 2, limit, workloads: ['put', 'stat'] });
+  const wanted = shortPlan({ servers: [endpoint('steady', 1), mortal, stillborn], turns: 2, limit, workloads: ['put', 'stat'] });
   const result = await runBench(wanted, listening(told), never);
   for (const line of ['put-4KiB-c2', 'stat-4KiB-c2']) {
     plausible(line, of(result, line, 'steady'));
@@ -310,9 +295,9 @@ test('a server that dies as its bucket is made fails with its last words', async
       request.socket.destroy();
       setTimeout(end, 1000);
     }).listen(Number(process.argv[1]), '127.0.0.1');`;
-  const frail: ServePlan = { ...served('frail'), command: [process.execPath, '-e', script, '{port}'] };
+  const frail: ServePlan = { ...servePlan('frail'), command: [process.execPath, '-e', script, '{port}'] };
   const told: string[] = [];
-  const result = await runBench(plan({ servers: [frail], workloads: ['put'] }), listening(told), never);
+  const result = await runBench(shortPlan({ servers: [frail], workloads: ['put'] }), listening(told), never);
   const lastWords = /^frail ended with exit code 3; it said: out of luck$/;
   assert.match(of(result, 'put-4KiB-c2', 'frail').failure ?? '', lastWords);
   assert.match(told.find((words) => words.startsWith('failed frail : '))?.slice('failed frail : '.length) ?? '', lastWords);
@@ -322,14 +307,14 @@ test('an aborted run leaves nothing running and nothing behind', async () => {
   const tag = `drive-${process.pid}-${Date.now()}`;
   const tagged = (): string[] => readdirSync(tmpdir()).filter((name) => existsSync(join(tmpdir(), name, tag)));
   const flags = ['--drives', `{dir}/${tag}`, '--address', '127.0.0.1:{port}'];
-  const ours: ServePlan = { ...served('ours'), command: [process.execPath, serverProgram, 'server', ...flags] };
+  const ours: ServePlan = { ...servePlan('ours'), command: [process.execPath, serverProgram, 'server', ...flags] };
   const abort = new AbortController();
   let place = '';
   let during: string[] = [];
   const listener = listening();
   const limit = { seconds: 30, operations: Number.POSITIVE_INFINITY };
   const run = runBench(
-    plan({ servers: [ours, endpoint('there', 1)], limit }),
+    shortPlan({ servers: [ours, endpoint('there', 1)], limit }),
     {
       ...listener,
       serverReady: (server) => {
@@ -361,5 +346,8 @@ function connectionTo(endpoint: string): Promise<string> {
 }
 
 test('a plan that makes no sense is refused before anything is started', async () => {
-  await assert.rejects(runBench(plan({ servers: [served('ours')], sizes: ['4KiBs'] }), listening(), never), /size 4KiBs: expected a size/);
+  await assert.rejects(
+    runBench(shortPlan({ servers: [servePlan('ours')], sizes: ['4KiBs'] }), listening(), never),
+    /size 4KiBs: expected a size/,
+  );
 });
