@@ -1,8 +1,9 @@
 /** What the page's charts are drawn from: made here, embedded as JSON, read by page-script.ts in the browser. */
 import { dashes, type Palette, palettes } from './page-palette.ts';
+import { rampsOf } from './ramps.ts';
 import type { BenchResult, LineServer } from './result.ts';
 import { secondsByTurn } from './seconds.ts';
-import { mergedHistogram } from './summary.ts';
+import { type Figures, type LineSummary, mergedHistogram } from './summary.ts';
 
 export interface PageData {
   readonly servers: readonly string[];
@@ -11,6 +12,25 @@ export interface PageData {
   readonly dashes: readonly (readonly number[])[];
   readonly percentileSteps: readonly number[];
   readonly lines: readonly PageLine[];
+  readonly ramps: readonly PageRamp[];
+}
+
+export interface PageRamp {
+  /** Requests at once, ascending. */
+  readonly steps: readonly number[];
+  /** Those that did any step. */
+  readonly servers: readonly PageRampServer[];
+}
+
+export interface PageRampServer {
+  /** In PageData.servers. */
+  readonly index: number;
+  /** Operations per second for each step; null where the server failed. */
+  readonly rates: readonly (number | null)[];
+  /** 99th percentiles, ms. */
+  readonly tails: readonly (number | null)[];
+  /** In PageRamp.steps; -1 where there is none. */
+  readonly knee: number;
 }
 
 export interface PageLine {
@@ -38,7 +58,7 @@ const percentileSteps: readonly number[] = Array.from({ length: Math.ceil(Math.l
   Math.min(10_000, 2 * 10 ** (step / stepsPerDecade)),
 );
 
-export function pageData(result: BenchResult): PageData {
+export function pageData(result: BenchResult, lines: readonly LineSummary[]): PageData {
   return {
     servers: result.servers.map((server) => server.name),
     palettes,
@@ -49,6 +69,14 @@ export function pageData(result: BenchResult): PageData {
       servers: line.servers.flatMap((server, index) =>
         server.failure === undefined && server.turns.length > 0 ? [pageServer(server, index)] : [],
       ),
+    })),
+    ramps: rampsOf(lines).map(({ steps, servers }) => ({
+      steps,
+      servers: servers.flatMap(({ figures, knee = -1 }, index) => {
+        const each = (of: (one: Figures) => number) => figures.map((one) => (one === undefined ? null : rounded(of(one))));
+        const rates = each(({ opsPerSecond }) => opsPerSecond);
+        return rates.every((rate) => rate === null) ? [] : [{ index, rates, tails: each(({ latency }) => latency.p99), knee }];
+      }),
     })),
   };
 }

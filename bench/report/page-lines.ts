@@ -97,7 +97,7 @@ function notes(servers: readonly ServerSummary[]): string {
   return told.join('');
 }
 
-function panel(title: string, content: string): string {
+export function panel(title: string, content: string): string {
   return `<figure><figcaption>${escapeHtml(title)}</figcaption>${content}</figure>`;
 }
 

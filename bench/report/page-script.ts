@@ -1,10 +1,12 @@
 /**
- * What the page does in the browser. These functions are written into the page as text (`pageScript`), so each may use only the others,
- * its own names, and what a browser has: nothing that this file imports but types.
+ * What the page does in the browser. These functions and those of page-axes.ts and page-ramp-chart.ts are written into the page as text
+ * (`pageScript`), so each may use only the others, its own names, and what a browser has: of other files nothing but types.
  */
 import type uPlotChart from 'uplot';
+import { axis, latencyAxis, logStepAbove, logStepBelow, logSteps, rateAxis, shortNumber } from './page-axes.ts';
 import type { PageData, PageLine } from './page-data.ts';
 import type { Palette } from './page-palette.ts';
+import { type Chart, drawKnees, rampChart, withRoom } from './page-ramp-chart.ts';
 
 /** The little of the browser that is used. */
 interface PageElement {
@@ -132,16 +134,15 @@ export function startSorting(): void {
 
 export function draw(place: PageElement, charts: Charts, { theme, width }: { theme: Theme; width?: number }): void {
   charts.drawn.get(place)?.destroy();
-  const line = charts.data.lines[Number(place.dataset.line)]!;
   const palette = charts.data.palettes[theme];
-  const options = place.dataset.kind === 'latency' ? latencyOptions(charts.data, palette) : throughputOptions(palette);
-  const series = line.servers.map((server) => serverSeries(charts.data, server.index, palette));
-  const values = place.dataset.kind === 'latency' ? latencyValues(charts.data, line) : throughputValues(line);
+  const { options, servers, values } = chartOf(place, charts.data, palette);
+  const series = servers.map((server) => serverSeries(charts.data, server, palette));
+  const points = options.series[0]!.points;
   const sized = {
     ...options,
     width: width ?? place.clientWidth,
     height: 220,
-    series: [options.series[0]!, ...series],
+    series: [options.series[0]!, ...series.map((one) => (points === undefined ? one : { ...one, points }))],
     legend: { markers: { dash: (_: uPlotChart, index: number) => (index === 1 ? 'solid' : index % 2 === 0 ? 'dashed' : 'dotted') } },
   };
   charts.drawn.set(place, new uPlot(sized, values, place as never));
@@ -155,6 +156,15 @@ export function draw(place: PageElement, charts: Charts, { theme, width }: { the
   }
 }
 
+export function chartOf({ dataset }: PageElement, data: PageData, palette: Palette): Chart {
+  if (dataset.ramp !== undefined) return rampChart(data.ramps[Number(dataset.ramp)]!, dataset.kind === 'ramp-rate', palette);
+  const line = data.lines[Number(dataset.line)]!;
+  const servers = line.servers.map(({ index }) => index);
+  return dataset.kind === 'latency'
+    ? { options: latencyOptions(data, palette), servers, values: latencyValues(data, line) }
+    : { options: throughputOptions(palette), servers, values: throughputValues(line) };
+}
+
 export function serverSeries(data: PageData, index: number, palette: Palette): uPlotChart.Series {
   return {
     label: data.servers[index]!,
@@ -163,12 +173,6 @@ export function serverSeries(data: PageData, index: number, palette: Palette): u
     dash: [...data.dashes[index % data.dashes.length]!],
     value: (_, value) => shortNumber(value),
   };
-}
-
-export function shortNumber(value: number | null | undefined): string {
-  if (value === null || value === undefined) return '';
-  if (value >= 99.5) return Math.round(value).toLocaleString('en-US');
-  return String(Number(value.toPrecision(3)));
 }
 
 /** Times differ from server to server: joined, with a break between turns. */
@@ -185,15 +189,6 @@ export function latencyValues(data: PageData, line: PageLine): uPlotChart.Aligne
   return [data.percentileSteps, ...line.servers.map((server) => server.latencies)] as unknown as uPlotChart.AlignedData;
 }
 
-export function axis(palette: Palette): uPlotChart.Axis {
-  return {
-    stroke: palette.quiet,
-    font: '12px system-ui, sans-serif',
-    grid: { stroke: palette.grid, width: 1 },
-    ticks: { stroke: palette.grid, width: 1, size: 4 },
-  };
-}
-
 export function throughputOptions(palette: Palette): uPlotChart.Options {
   return {
     width: 0,
@@ -201,12 +196,9 @@ export function throughputOptions(palette: Palette): uPlotChart.Options {
     cursor: { drag: { x: true, y: false }, points: { size: 6 } },
     scales: {
       x: { time: false, range: (_, __, most) => [0, Math.max(1, most)] },
-      y: { range: (_, __, most) => [0, Math.max(1e-9, most) * 1.08] },
+      y: rateAxis(palette).scale,
     },
-    axes: [
-      { ...axis(palette), size: 32, space: 60, values: (_, ticks) => ticks.map((tick) => `${tick} s`) },
-      { ...axis(palette), size: 58, values: (_, ticks) => ticks.map(shortNumber) },
-    ],
+    axes: [{ ...axis(palette), size: 32, space: 60, values: (_, ticks) => ticks.map((tick) => `${tick} s`) }, rateAxis(palette).axis],
     series: [{ label: 'Load', value: (_, value) => (value === null ? '' : `${shortNumber(value)} s`) }],
   };
 }
@@ -221,7 +213,7 @@ export function latencyOptions(data: PageData, palette: Palette): uPlotChart.Opt
     cursor: { drag: { x: false, y: false }, points: { size: 6 } },
     scales: {
       x: { time: false, distr: 3, range: () => [2, last] },
-      y: { distr: 3, range: (_, least, most) => [logStepBelow(least || 1), logStepAbove(most || 1)] },
+      y: latencyAxis(palette).scale,
     },
     axes: [
       {
@@ -231,47 +223,27 @@ export function latencyOptions(data: PageData, palette: Palette): uPlotChart.Opt
         filter: (_, splits) => splits,
         values: (self, ticks) => ticks.map((tick) => (tick === 4 && self.width < 480 ? '' : percentile(tick))),
       },
-      {
-        ...axis(palette),
-        size: 58,
-        splits: (_, __, from, to) => logSteps(from, to),
-        filter: (_, splits) => splits,
-        values: (_, ticks) => ticks.map(shortNumber),
-      },
+      latencyAxis(palette).axis,
     ],
     series: [{ label: 'Percentile', value: (_, value) => (value === null ? '' : percentile(value)) }],
   };
-}
-
-/** 1, 2, 5, 10, ... from one to the other; only the tens where that is more than eight. */
-export function logSteps(from: number, to: number): number[] {
-  const steps: number[] = [];
-  for (let power = Math.floor(Math.log10(from)); power <= Math.ceil(Math.log10(to)); power += 1) {
-    for (const step of [1, 2, 5]) {
-      const value = Number((step * 10 ** power).toPrecision(1));
-      if (value >= from * 0.999 && value <= to * 1.001) steps.push(value);
-    }
-  }
-  return steps.length > 8 ? steps.filter((step) => Number.isInteger(Math.round(Math.log10(step) * 1e6) / 1e6)) : steps;
-}
-
-export function logStepBelow(value: number): number {
-  return logSteps(value / 10, value).pop() ?? value;
-}
-
-export function logStepAbove(value: number): number {
-  return logSteps(value, value * 10)[0] ?? value;
 }
 
 /** The text of the script, after uPlot's. */
 export function pageScript(): string {
   const parts = [
     draw,
+    chartOf,
+    rampChart,
+    withRoom,
+    drawKnees,
     serverSeries,
     shortNumber,
     throughputValues,
     latencyValues,
     axis,
+    rateAxis,
+    latencyAxis,
     throughputOptions,
     latencyOptions,
     logSteps,

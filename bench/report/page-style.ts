@@ -84,6 +84,7 @@ const comparison = `.standing{list-style:none;padding:0;margin:14px 0 18px}
 `;
 
 const charts = `.line{background:var(--ground);border:1px solid var(--rule);border-radius:6px;padding:18px 20px 16px;margin:0 0 20px;scroll-margin-top:12px}
+.knees{list-style:none;padding:0;margin:8px 0 0}
 .panels{display:grid;grid-template-columns:1fr 1fr;gap:18px 32px;margin:14px 0 6px}
 figure{margin:0;min-width:0}
 figcaption{font-size:13px;color:var(--quiet);margin-bottom:6px}

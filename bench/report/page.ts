@@ -8,6 +8,7 @@ import { interruptionLines } from './interruption-lines.ts';
 import { pageData } from './page-data.ts';
 import { lineSections, linesTable } from './page-lines.ts';
 import { overview, swatch } from './page-overview.ts';
+import { rampSections } from './page-ramps.ts';
 import { pageScript } from './page-script.ts';
 import { pageStyle } from './page-style.ts';
 import type { BenchResult, ServerRecord } from './result.ts';
@@ -36,12 +37,13 @@ ${pageHeader(result)}
 <main>
 ${overview(result, lines)}
 ${linesTable(lines)}
+${rampSections(lines)}
 <h2>Line by line</h2>
-<noscript><p class="note">The charts over time and by percentile are drawn by a script, which is turned off here. The tables are complete without it.</p></noscript>
+<noscript><p class="note">The charts are drawn by a script, which is turned off here. The tables are complete without it.</p></noscript>
 ${lineSections(lines)}
 </main>
 <footer>${explanation}</footer>
-<script type="application/json" id="data">${embeddedJson(pageData(result))}</script>
+<script type="application/json" id="data">${embeddedJson(pageData(result, lines))}</script>
 <script>${readFileSync(join(uplot, 'uPlot.iife.min.js'), 'utf8')}
 ${pageScript()}</script>
 </body>

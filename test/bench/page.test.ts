@@ -6,8 +6,11 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Script } from 'node:vm';
 import { renderPage } from '../../bench/report/page.ts';
+import type { PageData } from '../../bench/report/page-data.ts';
 import { dashes, palettes } from '../../bench/report/page-palette.ts';
+import { drawKnees, withRoom } from '../../bench/report/page-ramp-chart.ts';
 import type { BenchResult } from '../../bench/report/result.ts';
+import { withKnees } from '../../bench/run/knee.ts';
 import { temporaryDirectory } from '../support/files.ts';
 import { missingPeer } from '../support/peer.ts';
 import { sampleResult } from './sample-result.ts';
@@ -69,6 +72,79 @@ test('names from outside stay text, and the data can be read back', () => {
   assert.equal(data.percentileSteps.at(-1), 10_000);
 });
 
+const steps = [1, 2, 4, 8, 12];
+
+/** Told out of order; minio stops gaining at 4 and gives a wrong answer at 8. */
+const ramp: BenchResult = sampleResult({
+  lines: steps.toReversed().map((concurrency) => ({
+    name: `ramp-4KiB-c${concurrency}`,
+    workload: 'ramp',
+    concurrency,
+    servers: [
+      { name: 'liteio', rate: 500 * concurrency, noise: 0 },
+      { name: 'minio', rate: 100 * Math.min(4, concurrency), noise: 0, ...(concurrency === 8 && { failure: 'wrong bytes' }) },
+      { name: 'gone', rate: 1, failure: 'never came up' },
+    ],
+  })),
+});
+
+test('a ramp has its curves: a point a step, a gap where a server failed, and its knee', () => {
+  const page = renderPage({ ...ramp, lines: [...result.lines, ...withKnees(ramp.lines.toReversed())] });
+  const { ramps } = JSON.parse(/<script type="application\/json" id="data">([\s\S]*?)<\/script>/.exec(page)![1]!) as PageData;
+  assert.equal(ramps.length, 1);
+  assert.deepEqual(ramps[0]?.steps, steps);
+  const [liteio, minio, none] = ramps[0]?.servers ?? [];
+  assert.deepEqual([liteio?.index, liteio?.rates, liteio?.knee], [0, [500, 1000, 2000, 4000, 6000], 4]);
+  assert.deepEqual([minio?.index, minio?.rates, minio?.knee], [1, [100, 200, 400, null, 400], 2]);
+  assert.ok(minio?.tails.every((tail, step) => (step === 3 ? tail === null : tail !== null && tail > 0)));
+  assert.equal(none, undefined, 'a server without a step has no curve');
+  assert.match(page, /liteio: knee at 12 \(the last step: it may lie further on\), 6,000 op\/s/);
+  assert.match(page, /minio: knee at 4, 400 op\/s, 99th percentile [\d.,]+ ms/);
+  assert.match(page, /gone: no knee known/);
+  assert.match(
+    page,
+    /aria-label="Throughput by requests at once: liteio 500 at 1, .*; minio 100 at 1, 200 at 2, 400 at 4, 400 at 12; gone failed"/,
+  );
+  assert.equal(page.split('data-ramp="0"').length - 1, 2, 'rates and tails');
+  assert.doesNotMatch(renderPage(result), /<h2>Ramps|data-ramp=/);
+});
+
+test('a ring is drawn about the knee of every curve that is shown, and steps without room have no name', () => {
+  const rings: string[] = [];
+  let colour = '';
+  const nothing = () => undefined;
+  const ctx = {
+    canvas: { width: 800 },
+    save: nothing,
+    restore: nothing,
+    beginPath: nothing,
+    arc: (x: number, y: number, radius: number) => (colour = `${x} ${y} ${radius}`),
+    stroke: () => void rings.push(colour),
+  };
+  const valToPos = (value: number, of: string): number => (of === 'x' ? value : -value);
+  const self = (hidden: number) => ({
+    ctx,
+    valToPos,
+    width: 400,
+    data: [[1, 2, 4]],
+    series: [0, 1, 2].map((index) => ({ show: index !== hidden })),
+  });
+  const servers = [
+    { index: 0, rates: [10, 30, 31], tails: [1, 1, 1], knee: 1 },
+    { index: 2, rates: [5, 6, null], tails: [1, 1, null], knee: 0 },
+  ];
+  drawKnees(self(-1) as never, servers, palettes.light);
+  assert.deepEqual(rings.splice(0), ['2 -30 16', '1 -5 16']);
+  drawKnees(self(1) as never, servers, palettes.light);
+  assert.deepEqual(rings.splice(0), ['1 -5 16'], 'a hidden curve has none');
+  drawKnees(self(-1) as never, [{ ...servers[0]!, knee: -1 }], palettes.light);
+  assert.deepEqual(rings, []);
+  assert.deepEqual(withRoom([1, 2, 4, 8], 300), ['1', '2', '4', '8']);
+  assert.deepEqual(withRoom([1, 2, 4, 5], 240), ['1', '2', '', '5']);
+  assert.deepEqual(withRoom([1, 2, 4, 8, 16], 80), ['1', '', '4', '', '16']);
+  assert.deepEqual(withRoom([7], 80), ['7']);
+});
+
 test('the script is a script, and needs nothing that the page does not have', () => {
   const scripts = [...renderPage(result).matchAll(/<script>([\s\S]*?)<\/script>/g)].map(([, text]) => text!);
   assert.equal(scripts.length, 1);
@@ -118,7 +194,7 @@ const skip = missingPeer('chromium');
 
 test('a browser draws every chart and runs nothing that a name brought', { skip }, () => {
   const path = join(work.path, 'page.html');
-  writeFileSync(path, renderPage(result));
+  writeFileSync(path, renderPage({ ...result, lines: [...result.lines, ...withKnees(ramp.lines.slice(0, 2))] }));
   const quiet = [
     '--disable-gpu',
     '--disable-quic',
@@ -143,7 +219,7 @@ test('a browser draws every chart and runs nothing that a name brought', { skip 
     drawn = stdout.split('<canvas').length - 1;
     if (drawn > 0) break;
   }
-  assert.equal(drawn, 6, 'throughput and latency of three lines');
+  assert.equal(drawn, 12, 'throughput and latency of five lines and of a ramp');
   assert.match(stdout, /<title>liteio, &lt;\/script&gt;/);
   assert.match(stdout, /<button type="button" id="theme" aria-label="Switch to dark colours">Dark<\/button>/);
 });
