@@ -90,7 +90,7 @@ export class KeptSoFar implements RunListener {
     this.#count(place.server, ({ turns }) => ({ turns: turns + 1 }));
     const record = this.#servers.get(place.server);
     if (record?.process !== undefined && turn.server !== undefined) {
-      const peakResidentBytes = Math.max(record.process.peakResidentBytes, turn.server.residentBytes);
+      const peakResidentBytes = Math.max(record.process.peakResidentBytes ?? 0, turn.server.residentBytes);
       this.#servers.set(place.server, { ...record, process: { ...record.process, peakResidentBytes } });
     }
     this.#next?.turnFinished(place, turn);

@@ -5,6 +5,7 @@ import type { BenchResult, LineServer } from './result.ts';
 import { type Second, secondsByTurn } from './seconds.ts';
 import { median, type Slope, theilSen } from './statistics.ts';
 import { decodeHistogram, type Figures, type LineSummary, mergedHistogram, summarizeLines } from './summary.ts';
+import { unknownCosts } from './unknown-costs.ts';
 
 /** The stretches at either end that are set against each other; half of the load where that is shorter. */
 const stretchSeconds = 60;
@@ -27,12 +28,15 @@ export function analyzeResult(result: BenchResult): string {
     }),
   );
   if (parts.length === 0) parts.push('The result has no finished line.');
+  const unknown = unknownCosts(result);
+  if (unknown !== undefined) parts.push(unknown);
   if (result.interruption !== undefined) parts.push(`The run was ${interruptionLines(result.interruption).join('\n  ')}`);
   return `${parts.join('\n\n')}\n`;
 }
 
 function analyzeServer(summary: LineSummary, server: LineServer, figures: Figures): string[] {
   const turns = secondsByTurn(server);
+  const busiest = figures.busiestClientThread === undefined ? '' : `, busiest thread ${percent(figures.busiestClientThread)}`;
   const seconds = turns.flat();
   return [
     ...latencyRows(server).map((row) => `  ${row}`),
@@ -41,7 +45,7 @@ function analyzeServer(summary: LineSummary, server: LineServer, figures: Figure
     ...(server.knee ? ['  knee         more at a time brought this server no more'] : []),
     ...residentOf(server),
     `  errors       ${figures.errors === 0 ? 'none' : `${count(figures.errors)} (${errorsByOperation(server)})`}`,
-    `  client       ${percent(figures.clientShare)} of all cores, busiest thread ${percent(figures.busiestClientThread)}${figures.clientLimited ? ': the client was the limit, the server may be faster' : ''}`,
+    `  client       ${percent(figures.clientShare)} of all cores${busiest}${figures.clientLimited ? ': the client was the limit, the server may be faster' : ''}`,
   ];
 }
 
@@ -116,12 +120,12 @@ function residentOf({ turns }: LineServer): string[] {
   if (resident.length === 0) return [];
   const [first, last] = [resident[0]!, resident.at(-1)!];
   const cost = turns.reduce((sum, turn) => sum + (turn.server?.cpuSeconds ?? 0), 0);
-  const written = turns.reduce((sum, turn) => sum + (turn.server?.writtenBytes ?? 0), 0);
+  const written = turns.reduce((sum, turn) => sum + (turn.server?.writtenBytes ?? Number.NaN), 0);
   const seconds = turns.reduce((sum, turn) => sum + turn.seconds, 0);
   const drift = resident.length < 2 ? '' : `, ${mebibytes(last)} after the last: ${signedPercent(last / first - 1)}`;
   return [
     `  resident     ${mebibytes(first)} MiB after the first turn${drift}`,
-    `  server       ${number(cost / seconds)} cores busy, ${bytes(written / seconds)} a second written`,
+    `  server       ${number(cost / seconds)} cores busy${Number.isNaN(written) ? '' : `, ${bytes(written / seconds)} a second written`}`,
   ];
 }
 

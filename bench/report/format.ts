@@ -16,8 +16,9 @@ export function count(value: number): string {
   return value.toLocaleString('en-US');
 }
 
-export function mebibytes(bytes: number): string {
-  return number(bytes / 1024 ** 2);
+/** `–` where they are not known. */
+export function mebibytes(bytes: number | undefined): string {
+  return number((bytes ?? Number.NaN) / 1024 ** 2);
 }
 
 /** `512 B`, `4.0 KiB`, `1.50 MiB`. */

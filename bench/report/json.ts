@@ -154,8 +154,8 @@ const turnShape = object({
   keys: amount,
   errors: amount,
   clientCpuSeconds: amount,
-  busiestClientThread: amount,
-  server: optional(object({ cpuSeconds: amount, residentBytes: amount, writtenBytes: amount, deviceFlushes: amount })),
+  busiestClientThread: optional(amount),
+  server: optional(object({ cpuSeconds: amount, residentBytes: amount, writtenBytes: optional(amount), deviceFlushes: optional(amount) })),
 });
 
 const lineShape = object({
@@ -202,7 +202,9 @@ const resultShape = object({
       name: text,
       endpoint: text,
       banner: text,
-      process: optional(object({ command: text, startSeconds: amount, idleResidentBytes: amount, peakResidentBytes: amount })),
+      process: optional(
+        object({ command: text, startSeconds: amount, idleResidentBytes: optional(amount), peakResidentBytes: optional(amount) }),
+      ),
     }),
   ),
   lines: listOf(lineShape),

@@ -2,6 +2,7 @@
 import { mebibytes, number, percent, ratioWithSpread } from './format.ts';
 import type { BenchResult } from './result.ts';
 import { type LineSummary, type ServerSummary, summarizeLines } from './summary.ts';
+import { unknownCosts } from './unknown-costs.ts';
 
 /** The table, then what its marks mean; ends in a line feed. The figures are the first server's, the ratios are it over each other. */
 export function renderMarkdown(result: BenchResult): string {
@@ -51,10 +52,11 @@ function notesOf(result: BenchResult, lines: readonly LineSummary[]): string[] {
     ),
   );
   const resident = result.servers.flatMap(({ name, process }) =>
-    process === undefined
+    process?.peakResidentBytes === undefined
       ? []
       : [`${name} ${mebibytes(process.idleResidentBytes)} idle and ${mebibytes(process.peakResidentBytes)} at most`],
   );
+  const unknown = unknownCosts(result);
   return [
     '',
     'Ratios are medians of the turns with the least and the greatest; client CPU is the highest of the line, of all cores.',
@@ -62,6 +64,7 @@ function notesOf(result: BenchResult, lines: readonly LineSummary[]): string[] {
       ? ['', '\\* The client was the limit of a server marked so, or of one server of a line marked so.']
       : []),
     ...(lines.some((line) => line.servers[0]?.knee) ? ['', '^ The knee of a ramp: more at a time brought no more.'] : []),
+    ...(unknown === undefined ? [] : ['', unknown]),
     ...(resident.length > 0 ? ['', `Resident MiB: ${resident.join(', ')}.`] : []),
     ...(failures.length > 0 ? ['', ...failures] : []),
   ];

@@ -89,7 +89,7 @@ function notes(servers: readonly ServerSummary[]): string {
     const why =
       figures.clientShare >= clientShareLimit
         ? `${percent(figures.clientShare)} of all cores`
-        : `${percent(figures.busiestClientThread)} of one core in its busiest thread`;
+        : `${percent(figures.busiestClientThread ?? 0)} of one core in its busiest thread`;
     return [
       `<p class="note">${escapeHtml(`With ${server} the client was the limit: it used ${why}. The server may be faster than this says.`)}</p>`,
     ];

@@ -13,6 +13,7 @@ import { pageScript } from './page-script.ts';
 import { pageStyle } from './page-style.ts';
 import type { BenchResult, ServerRecord } from './result.ts';
 import { summarizeLines } from './summary.ts';
+import { unknownCosts } from './unknown-costs.ts';
 
 /** Nothing may be loaded from anywhere: what stands in the page is all there is. */
 const policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
@@ -51,7 +52,9 @@ ${pageScript()}</script>
 `;
 }
 
-function pageHeader({ machine, servers, startedAt, version, command, seed, interruption }: BenchResult): string {
+function pageHeader(result: BenchResult): string {
+  const { machine, servers, startedAt, version, command, seed, interruption } = result;
+  const unknown = unknownCosts(result);
   const facts: readonly (readonly [string, string])[] = [
     [
       'Machine',
@@ -69,6 +72,7 @@ ${interruption === undefined ? '' : `<p class="note">The run was ${interruptionL
 <dl>${facts.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join('')}</dl>
 ${command.length === 0 ? '' : `<pre><code>${escapeHtml(command.map(quoted).join(' '))}</code></pre>`}
 ${serversTable(servers)}
+${unknown === undefined ? '' : `<p class="note">${escapeHtml(unknown)}</p>`}
 </header>`;
 }
 

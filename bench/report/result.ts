@@ -74,10 +74,10 @@ export interface ServerProcess {
   readonly command: string;
   /** From the start of the process to its first answer. */
   readonly startSeconds: number;
-  /** Resident bytes of the process tree once started, before any load. */
-  readonly idleResidentBytes: number;
-  /** Highest resident bytes of the process tree over the whole run. */
-  readonly peakResidentBytes: number;
+  /** Resident bytes of the process tree once started, before any load; absent where the system does not tell. */
+  readonly idleResidentBytes?: number;
+  /** Highest resident bytes of the process tree over the whole run; absent where the system does not tell. */
+  readonly peakResidentBytes?: number;
 }
 
 /** One line of the matrix: a workload at a size and a concurrency, over all servers in turn (A B A B ...). */
@@ -119,9 +119,9 @@ export interface Turn {
   readonly errors: number;
   /** CPU seconds of the harness, all threads. */
   readonly clientCpuSeconds: number;
-  /** CPU share of the busiest thread of the harness, 0..1: near 1 the client is what is measured. */
-  readonly busiestClientThread: number;
-  /** Of a server that the harness started; absent for others. */
+  /** CPU share of the busiest thread of the harness, 0..1: near 1 the client is what is measured. Absent where the system does not tell. */
+  readonly busiestClientThread?: number;
+  /** Of a server that the harness started; absent for others, and where the system does not tell. */
   readonly server?: TurnCost;
 }
 
@@ -130,10 +130,10 @@ export interface TurnCost {
   readonly cpuSeconds: number;
   /** Resident bytes of the process tree at the end of the turn. */
   readonly residentBytes: number;
-  /** Bytes that the process tree caused to be sent to the storage layer (`write_bytes` of /proc/pid/io). */
-  readonly writtenBytes: number;
-  /** Flush requests that the block devices completed meanwhile (/proc/diskstats): of the whole machine. */
-  readonly deviceFlushes: number;
+  /** Bytes that the process tree caused to be sent to the storage layer (`write_bytes` of /proc/pid/io); absent where that may not be read. */
+  readonly writtenBytes?: number;
+  /** Flush requests that the block devices completed meanwhile (/proc/diskstats): of the whole machine; absent where it does not say. */
+  readonly deviceFlushes?: number;
 }
 
 export interface OperationRecord {

@@ -45,8 +45,8 @@ export interface Figures {
   readonly cost?: Cost;
   /** Of all cores of the machine, 0..1, over all turns. */
   readonly clientShare: number;
-  /** Of one core, 0..1, the mean of the turns by their length. */
-  readonly busiestClientThread: number;
+  /** Of one core, 0..1, the mean of the turns by their length; absent where the system does not tell. */
+  readonly busiestClientThread?: number;
   readonly clientLimited: boolean;
 }
 
@@ -69,12 +69,12 @@ export interface Cost {
   readonly cpuMicros: number;
   /** Highest at the end of a turn. */
   readonly residentBytes: number;
-  /** Bytes sent to storage per operation. */
-  readonly writtenBytes: number;
+  /** Bytes sent to storage per operation; absent where the system does not tell. */
+  readonly writtenBytes?: number;
   /** Bytes sent to storage per body byte, where all body bytes are uploads. */
   readonly writeAmplification?: number;
-  /** Of all devices of the machine, per operation. */
-  readonly flushes: number;
+  /** Of all devices of the machine, per operation; absent where the system does not tell. */
+  readonly flushes?: number;
 }
 
 /** Workloads whose body bytes all go to the server. */
@@ -113,7 +113,7 @@ function figuresOf(server: LineServer, line: LineResult, machine: Machine): Figu
   const total = (of: (turn: Turn) => number): number => server.turns.reduce((sum, turn) => sum + of(turn), 0);
   const seconds = total((turn) => turn.seconds);
   const clientShare = total((turn) => turn.clientCpuSeconds) / (seconds * machine.cores);
-  const busiestClientThread = total((turn) => turn.busiestClientThread * turn.seconds) / seconds;
+  const busiestClientThread = total((turn) => (turn.busiestClientThread ?? Number.NaN) * turn.seconds) / seconds;
   const cost = costOf(server.turns, line);
   return {
     turns: server.turns.length,
@@ -127,7 +127,7 @@ function figuresOf(server: LineServer, line: LineResult, machine: Machine): Figu
     byOperation: Object.fromEntries(Object.entries(server.operations).map(([name, record]) => [name, operationFigures(record)])),
     ...(cost && { cost }),
     clientShare,
-    busiestClientThread,
+    ...(!Number.isNaN(busiestClientThread) && { busiestClientThread }),
     clientLimited: clientShare >= clientShareLimit || busiestClientThread >= clientThreadLimit,
   };
 }
@@ -140,13 +140,15 @@ function costOf(turns: readonly Turn[], line: LineResult): Cost | undefined {
     turns.reduce((sum, turn) => sum + turn.operations, 0),
   );
   const bytes = turns.reduce((sum, turn) => sum + turn.bytes, 0);
-  const written = costs.reduce((sum, cost) => sum + cost.writtenBytes, 0);
+  const written = costs.reduce((sum, cost) => sum + (cost.writtenBytes ?? Number.NaN), 0);
+  const flushes = costs.reduce((sum, cost) => sum + (cost.deviceFlushes ?? Number.NaN), 0);
+  const isAmplified = uploading.includes(line.workload) && bytes > 0 && !Number.isNaN(written);
   return {
     cpuMicros: (costs.reduce((sum, cost) => sum + cost.cpuSeconds, 0) * 1e6) / operations,
     residentBytes: Math.max(...costs.map((cost) => cost.residentBytes)),
-    writtenBytes: written / operations,
-    ...(uploading.includes(line.workload) && bytes > 0 && { writeAmplification: written / bytes }),
-    flushes: costs.reduce((sum, cost) => sum + cost.deviceFlushes, 0) / operations,
+    ...(!Number.isNaN(written) && { writtenBytes: written / operations }),
+    ...(isAmplified && { writeAmplification: written / bytes }),
+    ...(!Number.isNaN(flushes) && { flushes: flushes / operations }),
   };
 }
 

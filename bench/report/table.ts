@@ -2,8 +2,9 @@
 import { fields, fieldText } from './fields.ts';
 import { alignedRows, type Column, duration, mebibytes, number, percent } from './format.ts';
 import { interruptionLines } from './interruption-lines.ts';
-import type { BenchResult } from './result.ts';
+import type { BenchResult, ServerProcess } from './result.ts';
 import { clientShareLimit, type LineSummary, type ServerSummary, summarizeLines } from './summary.ts';
+import { unknownCosts } from './unknown-costs.ts';
 
 /** Of the whole run, ending in a line feed. */
 export function renderTable(result: BenchResult): string {
@@ -35,12 +36,14 @@ function headOf({ machine, startedAt, version, servers }: BenchResult): string {
     `liteio bench ${version}, ${startedAt}`,
     `${machine.cpu}, ${machine.cores} cores, ${memory}, ${machine.system}, Node ${machine.node}, load average ${number(machine.loadAverage)}`,
     ...servers.map(({ name, banner, endpoint, process }) => {
-      const own =
-        process &&
-        `; up in ${number(process.startSeconds)} s, RSS ${mebibytes(process.idleResidentBytes)} MiB idle, ${mebibytes(process.peakResidentBytes)} at most`;
+      const own = process && `; up in ${number(process.startSeconds)} s${memoryText(process)}`;
       return `${name}: ${banner === '' ? endpoint : `${banner}, ${endpoint}`}${own ?? ''}`;
     }),
   ].join('\n');
+}
+
+function memoryText({ idleResidentBytes, peakResidentBytes }: ServerProcess): string {
+  return peakResidentBytes === undefined ? '' : `, RSS ${mebibytes(idleResidentBytes)} MiB idle, ${mebibytes(peakResidentBytes)} at most`;
 }
 
 /** What the figures don't say by themselves, in words. */
@@ -53,6 +56,7 @@ function notesOf(result: BenchResult, lines: readonly LineSummary[]): string[] {
     line.servers.flatMap(({ server, failure }) => (failure === undefined ? [] : [`${line.line.name}, ${server} failed: ${failure}`])),
   );
   const limited = lines.flatMap((line) => line.servers.flatMap((server) => (server.figures?.clientLimited ? [limitOf(line, server)] : [])));
+  const unknown = unknownCosts(result);
   const ratio =
     others.length > 0 &&
     `ratio: ${first} over that server in ${lines.some((line) => line.rate === 'keys/s') ? 'op/s, for lists in keys/s' : 'op/s'}; median of the turns (least–greatest)`;
@@ -63,6 +67,7 @@ function notesOf(result: BenchResult, lines: readonly LineSummary[]): string[] {
       ? ['^ the knee of a ramp: more at a time brought this server no more']
       : []),
     ...(limited.length > 0 ? [`* the client was the limit here, so the server may be faster than it says:\n${limited.join('\n')}`] : []),
+    ...(unknown === undefined ? [] : [unknown]),
     ...(result.interruption ? [interruptionLines(result.interruption).join('\n')] : []),
   ];
 }
@@ -70,6 +75,6 @@ function notesOf(result: BenchResult, lines: readonly LineSummary[]): string[] {
 function limitOf({ line }: LineSummary, { server, figures }: ServerSummary): string {
   const share = figures!.clientShare;
   const why =
-    share >= clientShareLimit ? `${percent(share)} of all cores` : `its busiest thread at ${percent(figures!.busiestClientThread)}`;
+    share >= clientShareLimit ? `${percent(share)} of all cores` : `its busiest thread at ${percent(figures!.busiestClientThread ?? 0)}`;
   return `  ${line.name}, ${server}: the client used ${why}`;
 }

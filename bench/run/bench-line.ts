@@ -1,5 +1,5 @@
 /** One line of the matrix: a workload at a size and a concurrency, over all servers in turn. */
-import type { LineResult, Turn } from '../report/result.ts';
+import type { LineResult, Turn, TurnCost } from '../report/result.ts';
 import { laidOutPrefix, ownPrefix } from '../workload/keys.ts';
 import { parseSize } from '../workload/sizes.ts';
 import type { BenchServer } from './bench-server.ts';
@@ -7,6 +7,7 @@ import { busiestThread, clientCost } from './client-cost.ts';
 import { LineFigures } from './line-figures.ts';
 import type { LoadThreads } from './load-threads.ts';
 import type { BenchPlan, WorkloadName } from './plan.ts';
+import type { ProcessFiles } from './process-files.ts';
 import type { TreeCost } from './process-tree.ts';
 import type { RunListener, TurnPlace } from './run-listener.ts';
 import type { Prepare, Site } from './thread-words.ts';
@@ -31,6 +32,7 @@ export interface RunGround {
   readonly threads: LoadThreads;
   readonly listener: RunListener;
   readonly signal: AbortSignal;
+  readonly files: ProcessFiles;
   /** performance.now() */
   readonly begunAt: number;
 }
@@ -83,7 +85,7 @@ export class BenchLine {
   }
 
   async #turn(entrant: Entrant, turn: number): Promise<void> {
-    const { plan, threads, listener, signal, begunAt } = this.#ground;
+    const { plan, threads, listener, signal, begunAt, files } = this.#ground;
     const { server, figures } = entrant;
     signal.throwIfAborted();
     if (figures.failure !== undefined) return;
@@ -99,20 +101,21 @@ export class BenchLine {
     }
     listener.turnBegun(place);
     figures.beginTurn();
-    const before = { begun: since(), client: clientCost(), server: server.cost() };
+    const before = { begun: since(), client: clientCost(files), server: server.cost() };
     const outcome = await threads.run(this.#line.concurrency, (samples) => {
       listener.sampled(place, figures.add(samples, since(), turn >= 0));
     });
-    const after = { client: clientCost(), server: server.cost() };
+    const after = { client: clientCost(files), server: server.cost() };
     if ('failure' in outcome) return await this.#fail(entrant, outcome.failure);
     if (turn < 0) return;
     const { seconds } = outcome;
+    const busiest = busiestThread(before.client, after.client, seconds);
     const ended: Turn = {
       begunAt: before.begun,
       seconds,
       ...figures.counts,
       clientCpuSeconds: after.client.cpuSeconds - before.client.cpuSeconds,
-      busiestClientThread: busiestThread(before.client, after.client, seconds),
+      ...(busiest !== undefined && { busiestClientThread: busiest }),
       ...serverCost(before.server, after.server),
     };
     figures.endTurn(ended);
@@ -166,8 +169,11 @@ export class BenchLine {
 
 function serverCost(before: TreeCost | undefined, after: TreeCost | undefined): Pick<Turn, 'server'> {
   if (before === undefined || after === undefined) return {};
-  const cpuSeconds = after.cpuSeconds - before.cpuSeconds;
-  const writtenBytes = after.writtenBytes - before.writtenBytes;
-  const deviceFlushes = after.deviceFlushes - before.deviceFlushes;
-  return { server: { cpuSeconds, residentBytes: after.residentBytes, writtenBytes, deviceFlushes } };
+  const spent = <K extends 'writtenBytes' | 'deviceFlushes'>(key: K): Pick<TurnCost, K> | undefined => {
+    const [from, to] = [before[key], after[key]];
+    return from === undefined || to === undefined ? undefined : ({ [key]: Math.max(0, to - from) } as Pick<TurnCost, K>);
+  };
+  // What a process had spent that ended meanwhile and nobody waited for is known no more.
+  const cpuSeconds = Math.max(0, after.cpuSeconds - before.cpuSeconds);
+  return { server: { cpuSeconds, residentBytes: after.residentBytes, ...spent('writtenBytes'), ...spent('deviceFlushes') } };
 }

@@ -5,6 +5,7 @@ import type { ServerRecord } from '../report/result.ts';
 import { BenchBucket } from './bench-bucket.ts';
 import { Contender } from './contender.ts';
 import type { BenchPlan, ServerPlan, WorkloadName } from './plan.ts';
+import type { ProcessFiles } from './process-files.ts';
 import type { TreeCost } from './process-tree.ts';
 
 /** Between a connection that breaks and the news that the process has ended: a busy machine brings it late. */
@@ -15,15 +16,17 @@ export class BenchServer {
   /** Sizes of which the objects to read are there. */
   readonly laidOut = new Set<string>();
   readonly #run: BenchPlan;
+  readonly #files: ProcessFiles;
   #contender: Contender | undefined;
   #target: S3Target | undefined;
   #banner = '';
   #failure: string | undefined;
   readonly #buckets = new Map<string, BenchBucket>();
 
-  constructor(plan: ServerPlan, run: BenchPlan) {
+  constructor(plan: ServerPlan, run: BenchPlan, files: ProcessFiles) {
     this.plan = plan;
     this.#run = run;
+    this.#files = files;
   }
 
   get name(): string {
@@ -50,7 +53,7 @@ export class BenchServer {
   async start(signal: AbortSignal): Promise<void> {
     try {
       if (this.plan.kind === 'serve') {
-        this.#contender = await Contender.start(this.plan, { insecure: this.#run.insecure, signal });
+        this.#contender = await Contender.start(this.plan, { insecure: this.#run.insecure, signal, files: this.#files });
         this.#target = this.#contender.target;
         this.#banner = this.#contender.banner;
       } else {
@@ -96,7 +99,12 @@ export class BenchServer {
     if (plan.kind === 'endpoint' || this.#contender === undefined) return about;
     const command = plan.command.map((word) => word.replaceAll(plan.credentials.secretKey, '***')).join(' ');
     const { startSeconds, idleResidentBytes } = this.#contender;
-    return { ...about, process: { command, startSeconds, idleResidentBytes, peakResidentBytes: this.#contender.peakBytes() } };
+    const peakResidentBytes = this.#contender.peakBytes();
+    const memory = {
+      ...(idleResidentBytes !== undefined && { idleResidentBytes }),
+      ...(peakResidentBytes !== undefined && { peakResidentBytes }),
+    };
+    return { ...about, process: { command, startSeconds, ...memory } };
   }
 
   /** Deletes what the run left, where it outlives the run. */

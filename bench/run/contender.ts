@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { S3Target } from '../client/s3-client.ts';
 import { firstAnswer } from './first-answer.ts';
 import type { ServePlan } from './plan.ts';
+import type { ProcessFiles } from './process-files.ts';
 import { ProcessTree, type TreeCost } from './process-tree.ts';
 
 /** Some come up as a cluster of several processes. */
@@ -29,6 +30,13 @@ export interface StartOptions {
   /** Accept a certificate that can't be verified. */
   readonly insecure: boolean;
   readonly signal: AbortSignal;
+  readonly files: ProcessFiles;
+}
+
+interface Place {
+  readonly directory: string;
+  readonly ports: ReadonlyMap<string, number>;
+  readonly files: ProcessFiles;
 }
 
 export class Contender {
@@ -42,15 +50,16 @@ export class Contender {
   #output = '';
   #ending = '';
   startSeconds = 0;
-  idleResidentBytes = 0;
+  /** Undefined where there is no /proc. */
+  idleResidentBytes: number | undefined;
   banner = '';
 
   /** @throws Error with the server's last words when it ends, or does not answer in time or safely; the signal's reason */
-  static async start(plan: ServePlan, { insecure, signal }: StartOptions): Promise<Contender> {
+  static async start(plan: ServePlan, { insecure, signal, files }: StartOptions): Promise<Contender> {
     signal.throwIfAborted();
     const ports = await freePorts(plan);
     const directory = mkdtempSync(join(tmpdir(), 'liteio-bench-'));
-    const contender = new Contender(plan, directory, ports);
+    const contender = new Contender(plan, { directory, ports, files });
     try {
       await contender.#answers(insecure, signal);
       return contender;
@@ -60,7 +69,7 @@ export class Contender {
     }
   }
 
-  private constructor(plan: ServePlan, directory: string, ports: ReadonlyMap<string, number>) {
+  private constructor(plan: ServePlan, { directory, ports, files }: Place) {
     this.plan = plan;
     this.#directory = directory;
     const fill = (text: string): string =>
@@ -79,7 +88,7 @@ export class Contender {
       });
     }
     this.#gone = this.#watch();
-    this.#tree = new ProcessTree(this.#child.pid ?? -1);
+    this.#tree = new ProcessTree(this.#child.pid ?? -1, files);
     this.#target = { ...plan.credentials, endpoint: `http://127.0.0.1:${ports.get('port')}` };
     this.#lastResort = () => {
       this.#killAll();
@@ -108,7 +117,7 @@ export class Contender {
     return this.#tree.cost();
   }
 
-  peakBytes(): number {
+  peakBytes(): number | undefined {
     return this.#tree.peakBytes();
   }
 
@@ -145,7 +154,7 @@ export class Contender {
         this.#target = first.target;
         this.startSeconds = (performance.now() - begun) / 1000;
         await sleep(settleMilliseconds);
-        this.idleResidentBytes = this.cost()?.residentBytes ?? 0;
+        this.idleResidentBytes = this.cost()?.residentBytes;
         this.banner = first.server || this.#firstWords();
         return;
       }

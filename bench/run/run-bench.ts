@@ -9,6 +9,7 @@ import { withKnees } from './knee.ts';
 import { LoadThreads } from './load-threads.ts';
 import { describeMachine, harnessVersion } from './machine.ts';
 import type { BenchPlan } from './plan.ts';
+import { ProcessFiles } from './process-files.ts';
 import type { RunListener } from './run-listener.ts';
 
 /** Of a run that was aborted: what can't be deleted by then stays. */
@@ -18,17 +19,22 @@ const abortedCleanUpMilliseconds = 30_000;
  * Runs a plan. What a server does wrong is in the result (`LineServer.failure`), not thrown.
  * @throws the signal's reason when it is aborted, after everything was stopped and, where the plan says so, deleted.
  */
-export async function runBench(plan: BenchPlan, listener: RunListener, signal: AbortSignal): Promise<BenchResult> {
+export async function runBench(
+  plan: BenchPlan,
+  listener: RunListener,
+  signal: AbortSignal,
+  files = new ProcessFiles(),
+): Promise<BenchResult> {
   const lines = linesOf(plan);
   const startedAt = new Date().toISOString();
   const machine = describeMachine();
-  const servers = plan.servers.map((server) => new BenchServer(server, plan));
+  const servers = plan.servers.map((server) => new BenchServer(server, plan, files));
   // Runs that share a bucket don't meet.
   const prefix = `liteio-bench-${startedAt.replaceAll(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}/`;
   const threads = LoadThreads.open({ plan: threadPlan(plan), prefix });
   const abort = (): void => void threads.close();
   signal.addEventListener('abort', abort);
-  const ground: RunGround = { plan, prefix, threads, listener, signal, begunAt: performance.now() };
+  const ground: RunGround = { plan, prefix, threads, listener, signal, files, begunAt: performance.now() };
   const results: LineResult[] = [];
   try {
     signal.throwIfAborted();

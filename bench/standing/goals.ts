@@ -123,8 +123,8 @@ function saysOfAll({ whole, matrix }: StandingResult): boolean {
 function resident(results: StandingResult, which: 'idleResidentBytes' | 'peakResidentBytes', mebibytesMax: number): Measured | undefined {
   if (!saysOfAll(results)) return undefined;
   const values = (['six-drives', 'one-drive'] satisfies GroupName[]).flatMap((group) => {
-    const own = results.matrix[group]?.result.servers[0]?.process;
-    return own === undefined ? [] : [[group.replace('-', ' '), own[which] / mebibyte] as const];
+    const bytes = results.matrix[group]?.result.servers[0]?.process?.[which];
+    return bytes === undefined ? [] : [[group.replace('-', ' '), bytes / mebibyte] as const];
   });
   return judged(values, (mebibytes) => mebibytes < mebibytesMax);
 }

@@ -2,7 +2,7 @@
 import { tmpdir } from 'node:os';
 import { bytes } from '../report/format.ts';
 import { liveLine } from '../report/live-line.ts';
-import type { BenchResult, ServerRecord } from '../report/result.ts';
+import type { BenchResult, ServerProcess, ServerRecord } from '../report/result.ts';
 import type { BenchPlan } from '../run/plan.ts';
 import { runBench } from '../run/run-bench.ts';
 import { freeBytes } from './file-system.ts';
@@ -53,13 +53,12 @@ export function joined(results: readonly BenchResult[]): BenchResult {
 
 function withMore(one: ServerRecord, other: ServerRecord): ServerRecord {
   if (one.process === undefined || other.process === undefined) return one.process === undefined ? other : one;
-  const most = (of: 'startSeconds' | 'idleResidentBytes' | 'peakResidentBytes'): number =>
-    Math.max(one.process?.[of] ?? 0, other.process?.[of] ?? 0);
-  const process = {
-    ...one.process,
-    startSeconds: most('startSeconds'),
-    idleResidentBytes: most('idleResidentBytes'),
-    peakResidentBytes: most('peakResidentBytes'),
+  const [first, second] = [one.process, other.process];
+  const most = (of: 'idleResidentBytes' | 'peakResidentBytes'): Partial<ServerProcess> => {
+    const known = [first[of], second[of]].filter((bytes) => bytes !== undefined);
+    return known.length === 0 ? {} : { [of]: Math.max(...known) };
   };
+  const startSeconds = Math.max(first.startSeconds, second.startSeconds);
+  const process = { ...first, startSeconds, ...most('idleResidentBytes'), ...most('peakResidentBytes') };
   return { ...one, process };
 }

@@ -51,5 +51,5 @@ export interface StartUpFigure {
   /** `dropped` before each start: programs and files are read from the disk. `warm`: they may be in memory. */
   readonly pageCache: 'dropped' | 'warm';
   /** Resident bytes at the first 200 of the last start. */
-  readonly residentBytes: number;
+  readonly residentBytes?: number;
 }

@@ -1,11 +1,12 @@
 /** Cold starts: from the start of the process to the first S3 request that is answered 200, each after the last was killed. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { S3Client, type S3Target } from '../client/s3-client.ts';
 import type { ServePlan } from '../run/plan.ts';
+import { ProcessFiles } from '../run/process-files.ts';
 import type { StartUpFigure } from './standing-result.ts';
 
 const startMillisecondsMax = 120_000;
@@ -18,7 +19,8 @@ export interface RunningStore {
   readonly target: S3Target;
   /** From the start of the process to its first 200. */
   readonly seconds: number;
-  residentBytes(): number;
+  /** Undefined where the system does not tell. */
+  residentBytes(): number | undefined;
   kill(): Promise<void>;
 }
 
@@ -42,7 +44,7 @@ export async function startStore(plan: ServePlan, directory: string): Promise<Ru
   return {
     target,
     seconds,
-    residentBytes: () => residentBytesOf(child.pid ?? 0),
+    residentBytes: () => new ProcessFiles().statusBytes(child.pid ?? 0, 'VmRSS'),
     kill: async () => {
       kill();
       await gone;
@@ -82,7 +84,7 @@ export async function measureStarts(store: StoreToStart, starts: number, signal:
   for (const pageCache of ['dropped', 'warm'] as const) {
     if (pageCache === 'dropped' && !dropPageCache()) continue;
     const seconds: number[] = [];
-    let residentBytes = 0;
+    let residentBytes: number | undefined;
     for (let start = 0; start < starts; start += 1) {
       signal.throwIfAborted();
       if (pageCache === 'dropped') dropPageCache();
@@ -91,7 +93,7 @@ export async function measureStarts(store: StoreToStart, starts: number, signal:
       residentBytes = running.residentBytes();
       await running.kill();
     }
-    figures.push({ objects: store.objects, seconds, pageCache, residentBytes });
+    figures.push({ objects: store.objects, seconds, pageCache, ...(residentBytes !== undefined && { residentBytes }) });
   }
   return figures;
 }
@@ -105,11 +107,6 @@ function dropPageCache(): boolean {
   } catch {
     return false;
   }
-}
-
-function residentBytesOf(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
 }
 
 async function freePort(): Promise<number> {

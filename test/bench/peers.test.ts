@@ -10,6 +10,7 @@ import { installPeers } from '../../bench/peers/install.ts';
 import { peers, presentSettings } from '../../bench/peers/peers.ts';
 import { findProgram } from '../../bench/peers/programs.ts';
 import { Contender } from '../../bench/run/contender.ts';
+import { ProcessFiles } from '../../bench/run/process-files.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'liteio-peers-'));
 after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -24,7 +25,11 @@ for (const name of ['liteio', 'liteio-1-drive', 's3rver']) {
     const [setting] = present;
     assert.ok(setting);
     assert.match(setting.found.version, /^\d+\.\d+\.\d+/);
-    const contender = await Contender.start(setting.serve(setting.found.program), { insecure: false, signal: AbortSignal.timeout(15_000) });
+    const contender = await Contender.start(setting.serve(setting.found.program), {
+      insecure: false,
+      signal: AbortSignal.timeout(15_000),
+      files: new ProcessFiles(),
+    });
     const client = new S3Client(contender.target, 1);
     try {
       const body = randomBytes(100_000);

@@ -155,7 +155,7 @@ test('a summary adds up what the turns say', () => {
   assert.equal(one!.figures!.mibPerSecond, 7.8125);
   close(one!.figures!.cost!.cpuMicros, 350, 1e-9);
   close(one!.figures!.cost!.writeAmplification!, 1.5, 1e-9);
-  close(one!.figures!.cost!.flushes, 0.25, 1e-9);
+  close(one!.figures!.cost!.flushes!, 0.25, 1e-9);
   close(one!.figures!.clientShare, 0.2, 1e-9);
   assert.equal(one!.ratio, undefined);
   assert.deepEqual(two!.ratio, { median: 2, least: 2, greatest: 2 });

@@ -7,11 +7,11 @@ import { ListBucketsCommand } from '@aws-sdk/client-s3';
 import { firstAnswer } from '../../bench/run/first-answer.ts';
 import { type BenchPlan, type ServerPlan, workloads } from '../../bench/run/plan.ts';
 import { runBench } from '../../bench/run/run-bench.ts';
-import type { RunListener } from '../../bench/run/run-listener.ts';
 import { temporaryDirectory } from '../support/files.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
 import { type FlawedProxy, startFlawedProxy } from './flawed-proxy.ts';
 import { endpointPlan, servePlan, shortPlan } from './short-plan.ts';
+import { silentListener } from './silent-listener.ts';
 import { tlsFlags } from './tls-flags.ts';
 
 const work = temporaryDirectory('bench-ways');
@@ -30,23 +30,12 @@ after(async () => {
   work.remove();
 });
 
-const silent: RunListener = {
-  runBegun: () => undefined,
-  preparing: () => undefined,
-  serverReady: () => undefined,
-  turnBegun: () => undefined,
-  sampled: () => undefined,
-  turnFinished: () => undefined,
-  lineFinished: () => undefined,
-  serverFailed: () => undefined,
-};
-
 type Way = Partial<Pick<BenchPlan, 'payload' | 'checksum' | 'keepAlive' | 'insecure'>>;
 
 /** Each workload, two steps of it with two at a time; a ramp has two lines. Resolves to the server's endpoint. */
 async function runAll(plan: ServerPlan, way: Way): Promise<string> {
   const few = { limit: { seconds: 60, operations: 4 }, objects: 12, sizes: ['70KiB:0.5,1B:0.5'] };
-  const result = await runBench(shortPlan({ servers: [plan], workloads, ...few, ...way }), silent, new AbortController().signal);
+  const result = await runBench(shortPlan({ servers: [plan], workloads, ...few, ...way }), silentListener(), new AbortController().signal);
   assert.equal(result.lines.length, workloads.length + 1);
   for (const { name, servers } of result.lines) {
     const [done] = servers;
@@ -126,7 +115,7 @@ test('every workload over TLS, signed, a connection for each request', { timeout
 
 test('a started server whose certificate nobody vouches for fails at once, with the way out', { timeout: 20_000 }, async () => {
   const plan = shortPlan({ servers: [servePlan('secure', tls)], workloads: ['put'] });
-  const { lines } = await runBench(plan, silent, new AbortController().signal);
+  const { lines } = await runBench(plan, silentListener(), new AbortController().signal);
   assert.match(lines[0]?.servers[0]?.failure ?? '', /speaks TLS, .*cannot be verified: self.signed certificate.*--insecure/);
 });
 
