@@ -9,11 +9,12 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { gibibyte } from '../workload/sizes.ts';
 
 const run = promisify(execFile);
 
 /** Sparse. */
-const blockFileBytes = 32 * 1024 ** 3;
+const blockFileBytes = 32 * gibibyte;
 const stepMillisecondsMax = 60_000;
 const stopMillisecondsMax = 20_000;
 

@@ -1,4 +1,5 @@
 /** Numbers as the views show them: as many digits as they are worth, none more. */
+import { mebibyte } from '../workload/sizes.ts';
 import type { Spread } from './statistics.ts';
 
 /** `12,345`, `123`, `12.3`, `1.23`, `0.012`: three digits where a number is small, whole where it is large. */
@@ -18,7 +19,7 @@ export function count(value: number): string {
 
 /** `–` where they are not known. */
 export function mebibytes(bytes: number | undefined): string {
-  return number((bytes ?? Number.NaN) / 1024 ** 2);
+  return number((bytes ?? Number.NaN) / mebibyte);
 }
 
 /** `512 B`, `4.0 KiB`, `1.50 MiB`. */

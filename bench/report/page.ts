@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { gibibyte } from '../workload/sizes.ts';
 import { embeddedJson, escapeHtml } from './escape.ts';
 import { mebibytes, number } from './format.ts';
 import { interruptionLines } from './interruption-lines.ts';
@@ -58,7 +59,7 @@ function pageHeader(result: BenchResult): string {
   const facts: readonly (readonly [string, string])[] = [
     [
       'Machine',
-      `${machine.cpu}, ${machine.cores} ${machine.cores === 1 ? 'core' : 'cores'}, ${Math.round(machine.memoryBytes / 1024 ** 3)} GiB`,
+      `${machine.cpu}, ${machine.cores} ${machine.cores === 1 ? 'core' : 'cores'}, ${Math.round(machine.memoryBytes / gibibyte)} GiB`,
     ],
     ['System', `${machine.system}, Node ${machine.node}`],
     ['Load average', `${number(machine.loadAverage)} when the run began`],

@@ -1,9 +1,8 @@
 /** Every figure that the views show of a line, made once from what the run recorded. */
 import { build, decodeFromCompressedBase64, type Histogram } from 'hdr-histogram-js';
+import { mebibyte } from '../workload/sizes.ts';
 import type { BenchResult, LineResult, LineServer, Machine, OperationRecord, Turn } from './result.ts';
 import { median, type Spread, turnRatios } from './statistics.ts';
-
-const mebibyte = 1024 ** 2;
 
 /** From here on the client is part of what is measured: half of the machine's cores, or one thread of its own nearly all the time. */
 export const clientShareLimit = 0.5;

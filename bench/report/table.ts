@@ -1,4 +1,5 @@
 /** The result for a terminal. */
+import { gibibyte } from '../workload/sizes.ts';
 import { fields, fieldText } from './fields.ts';
 import { alignedRows, type Column, duration, mebibytes, number, percent } from './format.ts';
 import { interruptionLines } from './interruption-lines.ts';
@@ -31,7 +32,7 @@ function rowOf(line: LineSummary, server: ServerSummary): { line: string; server
 }
 
 function headOf({ machine, startedAt, version, servers }: BenchResult): string {
-  const memory = `${Math.round(machine.memoryBytes / 1024 ** 3)} GiB`;
+  const memory = `${Math.round(machine.memoryBytes / gibibyte)} GiB`;
   return [
     `liteio bench ${version}, ${startedAt}`,
     `${machine.cpu}, ${machine.cores} cores, ${memory}, ${machine.system}, Node ${machine.node}, load average ${number(machine.loadAverage)}`,

@@ -1,8 +1,7 @@
 /** What `--fail-under` asks of a result: `put.ratio>=1.0`, `put-4KiB-c16.minio.ratio>=4`, `get.p99<=20`, `rss<=400`. */
+import { mebibyte } from '../workload/sizes.ts';
 import type { BenchResult } from './result.ts';
 import { type Figures, type LineSummary, type ServerSummary, summarizeLines } from './summary.ts';
-
-const mebibyte = 1024 ** 2;
 
 /** An expression that can't be read or that names nothing of the result: no pass and no failure, but a mistake (exit 2). */
 export class ThresholdMistake extends Error {}

@@ -1,7 +1,7 @@
 /** One line of the matrix: a workload at a size and a concurrency, over all servers in turn. */
 import type { LineResult, Turn, TurnCost } from '../report/result.ts';
 import { laidOutPrefix, ownPrefix } from '../workload/keys.ts';
-import { parseSize } from '../workload/sizes.ts';
+import { gibibyte, parseSize } from '../workload/sizes.ts';
 import type { BenchServer } from './bench-server.ts';
 import { busiestThread, clientCost } from './client-cost.ts';
 import { LineFigures } from './line-figures.ts';
@@ -13,9 +13,9 @@ import type { RunListener, TurnPlace } from './run-listener.ts';
 import type { Prepare, Site } from './thread-words.ts';
 
 /** What is laid out of one size on one server: the number of objects gives way. */
-const laidOutBytesMax = 1024 ** 3;
+const laidOutBytesMax = gibibyte;
 /** What a line may leave on a server until the end of the run; above, it is deleted when the line is over. */
-const leftBytesMax = 1024 ** 3;
+const leftBytesMax = gibibyte;
 
 export interface LinePlan {
   readonly index: number;

@@ -3,9 +3,9 @@ import { number } from '../report/format.ts';
 import type { BenchResult } from '../report/result.ts';
 import { median } from '../report/statistics.ts';
 import { type LineSummary, type ServerSummary, summarizeLines } from '../report/summary.ts';
+import { mebibyte } from '../workload/sizes.ts';
 import type { GroupName, StandingResult } from './standing-result.ts';
 
-const mebibyte = 1024 ** 2;
 /** A turn that is asked to last a minute ends with its last request. */
 const minuteSecondsMin = 59;
 

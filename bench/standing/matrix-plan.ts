@@ -1,10 +1,7 @@
 /** The standing matrix as runs: what is put, read, listed and deleted at which size, for how long, and about how long all of it takes. */
 import type { BenchPlan, ServePlan, WorkloadName } from '../run/plan.ts';
-import { parseSize } from '../workload/sizes.ts';
+import { gibibyte, mebibyte, parseSize } from '../workload/sizes.ts';
 import type { GroupName } from './standing-result.ts';
-
-const gibibyte = 1024 ** 3;
-const mebibyte = 1024 ** 2;
 
 export interface MatrixOptions {
   readonly turns: number;

@@ -1,15 +1,15 @@
 /** The bytes of objects: which belong to one follows from the seed and its number, so that nothing need be remembered to check an answer. */
 import { createCipheriv, createHash } from 'node:crypto';
 import { mixOf } from './seeded-random.ts';
-import type { SizeDistribution } from './sizes.ts';
+import { mebibyte, type SizeDistribution } from './sizes.ts';
 
 /** Bodies are views into one random block, each from another offset in its first MiB. */
-const spreadBytes = 1024 * 1024;
+const spreadBytes = mebibyte;
 const variantsMax = 1024;
 /** At least two, so that an object's next version differs from the one before. */
 const variantsMin = 2;
 /** What all variants together may come to: each is hashed once before it is timed. */
-const hashedBytesMax = 64 * 1024 * 1024;
+const hashedBytesMax = 64 * mebibyte;
 
 /** What an object holds. The same body is the same instance: digests are kept by it. */
 export class Body {

@@ -1,11 +1,12 @@
 /** Deletes of objects laid out for it before each turn, as many as the turn is expected to take. */
 import { type LaidOut, layOut } from './lay-out.ts';
+import { gibibyte } from './sizes.ts';
 import { BrokenOff } from './trouble.ts';
 import type { Ground, Workload } from './workload.ts';
 
 /** A turn ends when they are gone. */
 const objectsPerTurnMax = 20_000;
-const bytesPerTurnMax = 1024 ** 3;
+const bytesPerTurnMax = gibibyte;
 /** Laying out ends after it: a server that writes slowly gets fewer to delete. */
 const layOutMillisecondsMax = 10_000;
 /** Above what the last turn's rate makes likely. */

@@ -2,12 +2,13 @@
 import { createHash } from 'node:crypto';
 import type { Answer } from '../client/connection.ts';
 import type { Body } from './bodies.ts';
+import { mebibyte } from './sizes.ts';
 import { WrongAnswer } from './trouble.ts';
 import type { Ground, Workload } from './workload.ts';
 import { xmlTexts } from './xml-texts.ts';
 
 /** The least that S3 takes for a part that is not the last: smaller sizes are rounded up. */
-export const partBytesMin = 5 * 1024 * 1024;
+export const partBytesMin = 5 * mebibyte;
 const partsPerUpload = 4;
 
 export const multipart: Workload = {

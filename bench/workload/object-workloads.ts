@@ -1,10 +1,11 @@
 /** Workloads of one request a step: put, get, stat, range-get, copy. */
 import { encodePath } from '../client/signer.ts';
 import { checkETag } from './checked-requests.ts';
+import { mebibyte } from './sizes.ts';
 import { WrongAnswer } from './trouble.ts';
 import type { Ground, Workload } from './workload.ts';
 
-const rangeBytesMax = 1024 * 1024;
+const rangeBytesMax = mebibyte;
 
 /** Each object is new. */
 export const put: Workload = {

@@ -1,7 +1,10 @@
 /** Object sizes as people ask for them: one size, a range, a log-normal spread or a mix of sizes. */
 
+export const mebibyte = 1024 ** 2;
+export const gibibyte = 1024 ** 3;
+
 /** Bodies lie in memory whole; larger objects are what `multipart` is for. */
-export const objectBytesMax = 1024 * 1024 * 1024;
+export const objectBytesMax = gibibyte;
 
 /** A log-normal size is cut off at three sigma above its median: one body in a thousand would else decide how much memory a run needs. */
 const sigmasMax = 3;
@@ -72,7 +75,7 @@ function mix(text: string): SizeDistribution {
   return distribution(text, Math.max(...parts.map((part) => part.bytes)), at);
 }
 
-const units: Readonly<Record<string, number>> = { '': 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+const units: Readonly<Record<string, number>> = { '': 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9, KiB: 1024, MiB: mebibyte, GiB: gibibyte };
 
 function parseBytes(part: string, text: string): number {
   const found = /^(\d+(?:\.\d+)?) ?([A-Za-z]*)$/.exec(part.trim());

@@ -9,6 +9,7 @@ import {
   type Sample,
   type Turn,
 } from '../../bench/report/result.ts';
+import { mebibyte } from '../../bench/workload/sizes.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
 export interface SampleServer {
@@ -49,7 +50,6 @@ export interface SampleRun {
 
 const bytesPerOperation = 4096;
 const keysPerList = 1000;
-const mebibyte = 1024 ** 2;
 
 export function sampleResult({ lines, turns = 5, secondsPerTurn = 4, seed = 1 }: SampleRun): BenchResult {
   const random = seededRandom(seed);
