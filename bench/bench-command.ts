@@ -30,7 +30,8 @@ beginning of a command is this installation. A server that speaks TLS is found o
 Keys for --endpoint: in its URL (http://key:secret@host:port, percent-encoded), --access-key and --secret-key, --profile,
 LITEIO_ACCESS_KEY and LITEIO_SECRET_KEY, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the AWS profile.
 
-Exit code: 0; 1 when a server gave a wrong answer or --fail-under does not hold; 2 when the command line is wrong.
+Exit code: 0; 1 when a server gave a wrong answer or none, --fail-under does not hold or a file cannot be written; 2 when the command
+line is wrong; 128 and the signal's number when one ended the run: the lines that were finished are told and written.
 
   liteio bench put get --size 4KiB --concurrency 1,16,64
   liteio bench put --endpoint 'minio=http://key:secret@127.0.0.1:9000' --serve 'liteio=liteio server --drives {dir}/drive{1...6} --address 127.0.0.1:{port}'
@@ -66,8 +67,16 @@ export async function benchCommand(command: Command, args: readonly string[]): P
     .command('page <result>')
     .description('a result as a page')
     .requiredOption('--html <file>', 'where to write it')
-    .action((file: string, { html }: { html: string }) => told(command, () => writeFileSync(html, renderPage(readResult(file)))));
+    .action((file: string, { html }: { html: string }) => told(command, () => writePage(html, renderPage(readResult(file)))));
   await command.parseAsync([...args], { from: 'user' });
+}
+
+function writePage(file: string, page: string): void {
+  try {
+    writeFileSync(file, page);
+  } catch (error) {
+    throw new Misuse(`cannot write ${file}: ${(error as Error).message}`);
+  }
 }
 
 /** What is wrong with the command line, its files or the environment is one line and exit code 2. */

@@ -40,12 +40,25 @@ export async function runCommand(plan: BenchPlan, outputs: Outputs): Promise<num
 
 function report(result: BenchResult, { json, html, failUnder = [] }: Outputs): number {
   process.stdout.write(renderTable(result));
-  if (json !== undefined) writeResult(json, result);
-  if (html !== undefined) writeFileSync(html, renderPage(result));
+  const written = [
+    json === undefined || isWritten(json, () => writeResult(json, result)),
+    html === undefined || isWritten(html, () => writeFileSync(html, renderPage(result))),
+  ];
   const thresholds = checkThresholds(result, failUnder);
   if (thresholds.length > 0) process.stdout.write(`\n${renderThresholds(thresholds)}\n`);
   const failed = result.lines.some((line) => line.servers.some((server) => server.failure !== undefined));
-  return failed || thresholds.some(({ met }) => !met) ? 1 : 0;
+  return failed || written.includes(false) || thresholds.some(({ met }) => !met) ? 1 : 0;
+}
+
+/** What was measured is on the terminal by then: a full disk takes neither that nor the other file away. */
+function isWritten(file: string, write: () => void): boolean {
+  try {
+    write();
+    return true;
+  } catch (error) {
+    process.stderr.write(`liteio: cannot write ${file}: ${(error as Error).message}\n`);
+    return false;
+  }
 }
 
 /** A result with the run's lines and servers and no figures: what `--fail-under` may name is known before the run. */
