@@ -44,7 +44,7 @@ export function findCredentials(flags: CredentialFlags, environment: Environment
 
 export function findRegion(flags: CredentialFlags, environment: Environment): string {
   const profile = flags.profile ?? (environment.AWS_PROFILE || 'default');
-  const named = flags.region ?? (environment.AWS_REGION || environment.AWS_DEFAULT_REGION);
+  const named = flags.region || environment.AWS_REGION || environment.AWS_DEFAULT_REGION;
   return named ?? text(readProfile(profile, environment)?.region) ?? regionByDefault;
 }
 

@@ -1,9 +1,10 @@
 /** The options of a run: their words, their defaults, and the plan that comes of them. */
 import { accessSync, constants, statSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type BenchPlan, type WorkloadName, workloads } from '../run/plan.ts';
+import { type BenchPlan, versionsSuffix, type WorkloadName, workloads } from '../run/plan.ts';
 import { parseSize } from '../workload/sizes.ts';
 import { Misuse } from './misuse.ts';
 import { hideSecrets, planServers, type ServerOption, secretsOf } from './servers.ts';
@@ -70,7 +71,7 @@ export function addRunOptions(command: Command): void {
       `of objects; again for each line: 4KiB, uniform:1KiB-1MiB, lognormal:64KiB,1.5 or 4KiB:0.7,1MiB:0.3 (default: ${sizeByDefault})`,
     ).argParser(sizes),
     new Option('--concurrency <list>', 'requests at once').argParser(concurrencies).default([16], '16'),
-    new Option('--duration <time>', `of a turn: 10s, 500ms, 2m (default: ${secondsByDefault}s)`).argParser(seconds),
+    new Option('--duration <time>', `of a turn: 10s, 500ms, 2m (default: ${secondsByDefault}s)`).argParser(someSeconds),
     new Option('--operations <number>', 'in a turn, in place of a duration, or whichever comes first').argParser(
       whole(1, Number.MAX_SAFE_INTEGER),
     ),
@@ -105,11 +106,13 @@ export function addRunOptions(command: Command): void {
 export function planRun(names: readonly string[], options: RunOptions, args: readonly string[]): BenchPlan {
   const servers = planServers([...(options.endpoint ?? []), ...(options.serve ?? [])], options, process.env);
   const sizesAsked = options.size ?? [sizeByDefault];
-  for (const file of [options.json, options.html]) if (file !== undefined) mustBeWritable(file);
-  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(options.bucket))
-    throw new Misuse(`--bucket: '${options.bucket}' cannot be the name of a bucket`);
+  const { json, html } = options;
+  for (const file of [json, html]) if (file !== undefined) mustBeWritable(file);
+  if (json !== undefined && html !== undefined && resolve(json) === resolve(html)) throw new Misuse(`--json and --html are both ${json}`);
+  const asked = [...new Set(names.map(workloadOf))];
+  mustBeBucket(options.bucket, asked);
   return {
-    workloads: [...new Set(names.map(workloadOf))],
+    workloads: asked,
     servers,
     sizes: [...new Set(sizesAsked)],
     concurrencies: options.concurrency,
@@ -139,13 +142,22 @@ function workloadOf(name: string): WorkloadName {
   return found;
 }
 
+/** Versions have a bucket of their own, with a longer name. */
+function mustBeBucket(name: string, asked: readonly WorkloadName[]): void {
+  const longest = asked.includes('versioned') ? `${name}${versionsSuffix}` : name;
+  const isName = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(longest) && !name.includes('..') && isIP(name) === 0;
+  if (!isName) throw new Misuse(`--bucket: '${longest}' cannot be the name of a bucket`);
+}
+
 /** Told before the run, not after it. */
 function mustBeWritable(file: string): void {
   try {
-    if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) throw new Error('it is a directory');
-    accessSync(dirname(file), constants.W_OK);
+    if (file === '') throw new Error('no name is given');
+    const there = statSync(file, { throwIfNoEntry: false });
+    if (there?.isDirectory()) throw new Error('it is a directory');
+    accessSync(there === undefined ? dirname(file) : file, constants.W_OK);
   } catch (error) {
-    throw new Misuse(`cannot write ${file}: ${(error as Error).message}`);
+    throw new Misuse(`cannot write '${file}': ${(error as Error).message}`);
   }
 }
 
@@ -174,6 +186,12 @@ function whole(least: number, most: number): (text: string) => number {
 function concurrencies(text: string): number[] {
   const number = whole(1, concurrencyMax);
   return [...new Set(text.split(',').map((part) => number(part.trim())))];
+}
+
+function someSeconds(text: string): number {
+  const value = seconds(text);
+  if (value === 0) throw new InvalidArgumentError('It must be longer than nothing.');
+  return value;
 }
 
 const unitSeconds: Readonly<Record<string, number>> = { ms: 0.001, s: 1, '': 1, m: 60, h: 3600 };

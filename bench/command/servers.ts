@@ -92,7 +92,7 @@ function planServe(text: string, credentials: Credentials): ServePlan {
 function startedAs(flags: CredentialFlags, environment: Environment): Credentials {
   const given = pair(flags.accessKey, flags.secretKey, '--access-key and --secret-key');
   const keys = given ?? { accessKey: `bench${randomBytes(8).toString('hex')}`, secretKey: randomBytes(20).toString('hex') };
-  return { ...keys, region: flags.region ?? (environment.LITEIO_REGION || 'us-east-1') };
+  return { ...keys, region: flags.region || environment.LITEIO_REGION || 'us-east-1' };
 }
 
 /** `name=rest`; the name is missing where the text is `bare` already. */

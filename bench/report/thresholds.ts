@@ -76,9 +76,16 @@ export function checkThresholds(result: BenchResult, expressions: readonly strin
   });
 }
 
+function hasUnit(text: string): boolean {
+  return /[<>=]\s*\d+(\.\d+)?\s*[a-zµ%]+$/i.test(text);
+}
+
 function parse(text: string): Expression {
   const [, left = '', comparison = '', number = ''] = /^([^<>=]+?)\s*(>=|<=|==|>|<)\s*(-?\d+(?:\.\d+)?)$/.exec(text.trim()) ?? [];
-  if (comparison === '') throw new ThresholdMistake(`${text}: not of the form name.metric>=number`);
+  if (comparison === '')
+    throw new ThresholdMistake(
+      `${text}: not of the form name.metric>=number${hasUnit(text) ? ', without a unit: latencies are in ms, rss in MiB' : ''}`,
+    );
   const dot = left.lastIndexOf('.');
   const expression = { text, scope: left.slice(0, Math.max(0, dot)), metric: left.slice(dot + 1), comparison, limit: Number(number) };
   const known = ['ratio', ...Object.keys(serverMetrics)];

@@ -4,7 +4,7 @@ import { S3Client, type S3Target } from '../client/s3-client.ts';
 import type { ServerRecord } from '../report/result.ts';
 import { BenchBucket } from './bench-bucket.ts';
 import { Contender } from './contender.ts';
-import type { BenchPlan, ServerPlan, WorkloadName } from './plan.ts';
+import { type BenchPlan, type ServerPlan, versionsSuffix, type WorkloadName } from './plan.ts';
 import type { ProcessFiles } from './process-files.ts';
 import type { TreeCost } from './process-tree.ts';
 
@@ -69,7 +69,7 @@ export class BenchServer {
 
   /** Versions have a bucket of their own: versioning can't be taken back. @throws Error with the server's refusal */
   async bucketFor(workload: WorkloadName): Promise<BenchBucket> {
-    const name = workload === 'versioned' ? `${this.#run.bucket}-versions` : this.#run.bucket;
+    const name = workload === 'versioned' ? `${this.#run.bucket}${versionsSuffix}` : this.#run.bucket;
     let bucket = this.#buckets.get(name);
     if (bucket === undefined) {
       bucket = new BenchBucket(this.target, name, this.#run);

@@ -17,6 +17,9 @@ export const workloads = [
 ] as const;
 export type WorkloadName = (typeof workloads)[number];
 
+/** Of the bucket that the workload `versioned` has. */
+export const versionsSuffix = '-versions';
+
 export interface BenchPlan {
   readonly workloads: readonly WorkloadName[];
   readonly servers: readonly ServerPlan[];

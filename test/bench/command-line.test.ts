@@ -14,6 +14,8 @@ import { readResult } from '../../bench/report/json.ts';
 import type { BenchResult } from '../../bench/report/result.ts';
 import { temporaryDirectory } from '../support/files.ts';
 import { cleanEnvironment, serverProgram, startServer } from '../support/server.ts';
+import { benchProgram, type Ended } from './bench-program.ts';
+import { sampleResult } from './sample-result.ts';
 
 const work = temporaryDirectory('bench-command');
 const homes = join(work.path, 'homes');
@@ -25,19 +27,10 @@ after(() => work.remove());
 /** Whatever a run makes lies here. */
 const environment = (more: Readonly<Record<string, string>> = {}) => cleanEnvironment({ TMPDIR: homes, HOME: homes, ...more });
 
-interface Ended {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs it to its end without standing in the way of a server in this process. */
 async function bench(args: readonly string[], more?: Readonly<Record<string, string>>): Promise<Ended> {
-  const child = spawn(process.execPath, [serverProgram, 'bench', ...args], { env: environment(more) });
-  const [stdout, stderr] = await Promise.all([child.stdout.setEncoding('utf8').toArray(), child.stderr.setEncoding('utf8').toArray()]);
-  const status = child.exitCode ?? (await new Promise<number | null>((resolve) => child.once('exit', resolve)));
+  const ended = await benchProgram(args, environment(more));
   assert.deepEqual(readdirSync(homes), [], 'directories of servers are gone');
-  return { status, stdout: stdout.join(''), stderr: stderr.join('') };
+  return ended;
 }
 
 /** The one line it is refused with. */
@@ -72,6 +65,14 @@ test('wrong input is refused in one line before anything is started', async () =
     [['put', '--payload', 'sealed'], /--payload .*Allowed choices are signed/],
     [['put', '--checksum', 'md4'], /--checksum .*Allowed choices are none/],
     [['put', '--bucket', 'No_Bucket'], /--bucket: 'No_Bucket' cannot be/],
+    [['put', '--bucket', 'a..b'], /--bucket: 'a\.\.b' cannot be/],
+    [['put', '--bucket', '127.0.0.1'], /--bucket: '127\.0\.0\.1' cannot be/],
+    [['versioned', '--bucket', 'b'.repeat(60)], /--bucket: 'b{60}-versions' cannot be/],
+    [['put', '--duration', '0s'], /--duration .*longer than nothing/],
+    [['put', '--json', ''], /cannot write '': no name is given/],
+    [['put', '--json', join(work.path, 'same'), '--html', `${work.path}/./same`], /--json and --html are both /],
+    [['put', '--fail-under', 'put.p99<=1ms'], /not of the form .*without a unit: latencies are in ms/],
+    [['page', fileWith(JSON.stringify(sampleResult({ lines: [] })), 'right.json'), '--html', work.path], /cannot write .*: EISDIR/],
     [['put', '--json', join(work.path, 'no/such/place.json')], /cannot write/],
     [['put', '--html', work.path], /cannot write .* it is a directory/],
     [['put', '--endpoint', 'localhost:9000', ...keys], /--endpoint must be a URL/],
@@ -99,8 +100,8 @@ test('wrong input is refused in one line before anything is started', async () =
   }
 });
 
-function fileWith(text: string): string {
-  const path = join(work.path, 'result.json');
+function fileWith(text: string, name = 'result.json'): string {
+  const path = join(work.path, name);
   writeFileSync(path, text);
   return path;
 }
