@@ -9,6 +9,7 @@ import { xmlTexts } from '../workload/xml-texts.ts';
 const keysPerDelete = 1000;
 /** Single deletes at once, where a server has no DeleteObjects. */
 const deletesAtOnce = 16;
+const shownBytesMax = 300;
 const patienceMilliseconds = 500;
 const patienceTriesMax = 60;
 
@@ -35,7 +36,7 @@ export class BenchBucket {
   async make(): Promise<void> {
     const there = await this.#call({ method: 'HEAD' });
     if (there.status === 200) return;
-    if (there.status !== 404) throw refused(`HEAD ${this.name}`, there);
+    if (there.status !== 404) throw await this.#whyNotThere(there);
     const place = `<CreateBucketConfiguration><LocationConstraint>${this.#region}</LocationConstraint></CreateBucketConfiguration>`;
     const made = await this.#call({ method: 'PUT', ...(this.#region === 'us-east-1' ? {} : { body: Buffer.from(place) }) });
     if (made.status !== 200) throw refused(`PUT ${this.name}`, made);
@@ -72,6 +73,12 @@ export class BenchBucket {
 
   close(): void {
     this.#client.close();
+  }
+
+  /** An answer to HEAD has no words: the same is asked again as a listing. */
+  async #whyNotThere(there: Answer): Promise<Error> {
+    const told = await this.#call({ method: 'GET', query: { 'list-type': '2', 'max-keys': '1' } });
+    return refused(`the bucket ${this.name}`, told.status === 200 ? there : told);
   }
 
   async #list(prefix: string): Promise<Named[]> {
@@ -143,5 +150,9 @@ function xmlEscaped(text: string): string {
 }
 
 function refused(what: string, answer: Answer): Error {
-  return new Error(`${what}: status ${answer.status} ${answer.body.toString('utf8', 0, 300).replaceAll(/\s+/g, ' ')}`.trim());
+  const text = answer.body.toString('utf8', 0, shownBytesMax).replaceAll(/\s+/g, ' ');
+  const [[code], [message]] = [xmlTexts(text, 'Code'), xmlTexts(text, 'Message')];
+  return new Error(
+    `${what}: status ${answer.status} ${code === undefined ? text : `${code}${message === undefined ? '' : `: ${message}`}`}`.trim(),
+  );
 }

@@ -4,6 +4,7 @@ import { S3Client, type S3Target } from '../client/s3-client.ts';
 import type { ServerRecord } from '../report/result.ts';
 import { BenchBucket } from './bench-bucket.ts';
 import { Contender } from './contender.ts';
+import { withWayOut } from './first-answer.ts';
 import { type BenchPlan, type ServerPlan, versionsSuffix, type WorkloadName } from './plan.ts';
 import type { ProcessFiles } from './process-files.ts';
 import type { TreeCost } from './process-tree.ts';
@@ -126,6 +127,8 @@ export class BenchServer {
     try {
       const answer = await client.call({ method: 'HEAD', bucket: this.#run.bucket });
       return answer.headers.server ?? '';
+    } catch (error) {
+      throw new Error(await withWayOut(this.target, (error as Error).message, this.#run.insecure));
     } finally {
       client.close();
     }

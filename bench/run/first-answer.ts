@@ -27,6 +27,24 @@ export async function firstAnswer(target: S3Target, insecure: boolean): Promise<
   return answering(secure, overTls);
 }
 
+/** Why an endpoint gives no answer, in one line; with what to change where it would answer otherwise. */
+export async function withWayOut(target: S3Target, message: string, insecure: boolean): Promise<string> {
+  const reason = message
+    .trim()
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .replace(/:$/, '');
+  const answers = async (endpoint: string): Promise<boolean> =>
+    !((await ask({ ...target, endpoint }, { ...plainWire, insecure: true })) instanceof Error);
+  const { endpoint } = target;
+  if (!endpoint.startsWith('https:')) {
+    const secure = endpoint.replace(/^http:/, 'https:');
+    return (await answers(secure)) ? `it speaks TLS: the endpoint is ${secure} (${reason})` : reason;
+  }
+  if (!insecure && (await answers(endpoint))) return `its certificate cannot be verified: ${reason} (--insecure accepts it)`;
+  const plain = endpoint.replace(/^https:/, 'http:');
+  return (await answers(plain)) ? `it does not speak TLS: the endpoint is ${plain} (${reason})` : reason;
+}
+
 /** A server for TLS breaks the connection off or says 400. */
 function mayBeTls(plain: Answer | Error): boolean {
   if (plain instanceof Error) return (plain as NodeJS.ErrnoException).code !== 'ECONNREFUSED';

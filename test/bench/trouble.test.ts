@@ -7,16 +7,19 @@ import { readResult } from '../../bench/report/json.ts';
 import { temporaryDirectory } from '../support/files.ts';
 import { cleanEnvironment, type RunningServer, startServer } from '../support/server.ts';
 import { benchProgram, type Ended } from './bench-program.ts';
+import { tlsFlags } from './tls-flags.ts';
 
 const work = temporaryDirectory('bench-trouble');
 const environment = cleanEnvironment({ TMPDIR: work.path, HOME: work.path });
 let plain: RunningServer;
+let secure: RunningServer;
 
 before(async () => {
-  plain = await startServer({ drives: 1 });
+  const tls = tlsFlags(work.path);
+  [plain, secure] = await Promise.all([startServer({ drives: 1 }), startServer({ drives: 1, args: tls })]);
 });
 after(async () => {
-  await plain.stop();
+  await Promise.all([plain.stop(), secure.stop()]);
   work.remove();
 });
 
@@ -26,6 +29,31 @@ function put(endpoint: string, ...more: readonly string[]): Promise<Ended> {
   const keys = ['--access-key', plain.accessKey, '--secret-key', plain.secretKey];
   return benchProgram(['put', '--endpoint', `there=${endpoint}`, ...short, ...keys, ...more], environment);
 }
+
+const swapped = (endpoint: string): string =>
+  endpoint.startsWith('https:') ? endpoint.replace('https:', 'http:') : endpoint.replace('http:', 'https:');
+
+test('an endpoint that is asked the wrong way says which one is right', async () => {
+  const cases: readonly (readonly [string, RegExp])[] = [
+    [secure.endpoint, /there failed: its certificate cannot be verified: self.signed certificate \(--insecure accepts it\)\n/],
+    [swapped(secure.endpoint), /there failed: it speaks TLS: the endpoint is https:\/\/127\.0\.0\.1:\d+ \(.+\)\n/],
+    [swapped(plain.endpoint), /there failed: it does not speak TLS: the endpoint is http:\/\/127\.0\.0\.1:\d+ \(.+\)\n/],
+    ['http://127.0.0.1:1', /there failed: connect ECONNREFUSED 127\.0\.0\.1:1\n/],
+  ];
+  for (const [endpoint, said] of cases) {
+    const { status, stdout, stderr } = await put(endpoint);
+    assert.deepEqual([status, stderr], [1, ''], endpoint);
+    assert.match(stdout, said, endpoint);
+  }
+});
+
+test('a refusal says why: HEAD alone has no words', async () => {
+  const wrong = await put(plain.endpoint, '--secret-key', 'not-this-one');
+  assert.match(wrong.stdout, /there failed: the bucket liteio-bench: status 403 SignatureDoesNotMatch: /);
+  const elsewhere = await put(plain.endpoint, '--region', 'eu-north-1');
+  assert.match(elsewhere.stdout, /there failed: the bucket liteio-bench: status 400 AuthorizationHeaderMalformed: .*expecting 'us-east-1'/);
+  assert.equal((await put(plain.endpoint, '--region', '')).status, 0, 'no region is no name of one');
+});
 
 test('a file that takes no byte costs neither the figures nor the other file', { skip: !existsSync('/dev/full') }, async () => {
   const json = join(work.path, 'left.json');
