@@ -8,7 +8,7 @@ import { turnRates } from './summary.ts';
 
 export interface Comparison {
   readonly rows: readonly ComparisonRow[];
-  /** `put-4KiB-c16, minio`: what only one of the two has, or what has no figures in one of them. */
+  /** `put-4KiB-c16, minio`: what only one of the two has, or what has no figures in one of them, which is then said. */
   readonly unpaired: readonly string[];
   /** How the machines or versions differ, which a difference may come from; empty when they don't. */
   readonly cautions: readonly string[];
@@ -42,13 +42,24 @@ export function compareResults(before: BenchResult, after: BenchResult): Compari
     const other = later.get(key);
     return other === undefined ? [] : compareServer(one, other);
   });
-  const unpaired = [...new Set([...earlier.keys(), ...later.keys()])].filter((key) => !earlier.has(key) || !later.has(key));
+  const failed = [...failures(before, 'the one before'), ...failures(after, 'the one after')];
+  const names = [...earlier.keys(), ...later.keys()].filter((key) => !earlier.has(key) || !later.has(key));
+  const unpaired = [...new Set([...names, ...failed.map(([key]) => key)])].map((key) => {
+    const where = failed.flatMap(([one, which]) => (one === key ? [which] : []));
+    return where.length === 0 ? key : `${key}: failed in ${where.join(' and ')}`;
+  });
   const interruptions = [...interruptionOf('the one before', before), ...interruptionOf('the one after', after)];
   return { rows, unpaired, cautions: cautionsOf(before, after), interruptions };
 }
 
 function interruptionOf(which: string, { interruption }: BenchResult): string[] {
   return interruption === undefined ? [] : interruptionLines(interruption).map((line, index) => (index === 0 ? `${which}: ${line}` : line));
+}
+
+function failures({ lines }: BenchResult, which: string): (readonly [key: string, which: string])[] {
+  return lines.flatMap((line) =>
+    line.servers.flatMap(({ server, failure }) => (failure === undefined ? [] : [[`${line.name}, ${server}`, which] as const])),
+  );
 }
 
 interface Measured {

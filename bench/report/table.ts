@@ -38,7 +38,7 @@ function headOf({ machine, startedAt, version, servers }: BenchResult): string {
     `${machine.cpu}, ${machine.cores} cores, ${memory}, ${machine.system}, Node ${machine.node}, load average ${number(machine.loadAverage)}`,
     ...servers.map(({ name, banner, endpoint, process }) => {
       const own = process && `; up in ${number(process.startSeconds)} s${memoryText(process)}`;
-      return `${name}: ${banner === '' ? endpoint : `${banner}, ${endpoint}`}${own ?? ''}`;
+      return `${name}: ${[banner, endpoint].filter((part) => part !== '').join(', ') || 'was not started'}${own ?? ''}`;
     }),
   ].join('\n');
 }
@@ -49,7 +49,7 @@ function memoryText({ idleResidentBytes, peakResidentBytes }: ServerProcess): st
 
 /** What the figures don't say by themselves, in words. */
 function notesOf(result: BenchResult, lines: readonly LineSummary[]): string[] {
-  const [first, ...others] = result.servers.map((server) => server.name);
+  const [first] = result.servers.map((server) => server.name);
   const seconds = lines
     .flatMap((line) => line.servers.map((server) => server.figures?.seconds ?? 0))
     .reduce((sum, value) => sum + value, 0);
@@ -59,10 +59,13 @@ function notesOf(result: BenchResult, lines: readonly LineSummary[]): string[] {
   const limited = lines.flatMap((line) => line.servers.flatMap((server) => (server.figures?.clientLimited ? [limitOf(line, server)] : [])));
   const unknown = unknownCosts(result);
   const ratio =
-    others.length > 0 &&
+    lines.some((line) => line.servers.some((server) => server.ratio)) &&
     `ratio: ${first} over that server in ${lines.some((line) => line.rate === 'keys/s') ? 'op/s, for lists in keys/s' : 'op/s'}; median of the turns (least–greatest)`;
   return [
-    [...(ratio ? [ratio] : []), `${duration(seconds)} of load measured${result.interruption ? ' in finished lines' : ''}`].join('\n'),
+    [
+      ...(ratio ? [ratio] : []),
+      `${seconds < 10 ? `${number(seconds)} s` : duration(seconds)} of load measured${result.interruption ? ' in finished lines' : ''}`,
+    ].join('\n'),
     ...(failures.length > 0 ? [failures.join('\n')] : []),
     ...(lines.some((line) => line.servers.some((server) => server.knee))
       ? ['^ the knee of a ramp: more at a time brought this server no more']

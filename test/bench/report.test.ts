@@ -237,7 +237,8 @@ test('a comparison pairs by name, tells what is left over, and what else differs
   const before = result;
   const later = { ...result, machine: { ...result.machine, node: '24.1.0', loadAverage: 3 }, lines: result.lines.slice(1) };
   const comparison = compareResults(before, later);
-  assert.deepEqual(comparison.unpaired, ['put-4KiB-c16, liteio', 'put-4KiB-c16, minio']);
+  const failed = 'delete-4KiB-c16, minio: failed in the one before and the one after';
+  assert.deepEqual(comparison.unpaired, ['put-4KiB-c16, liteio', 'put-4KiB-c16, minio', failed]);
   assert.deepEqual(comparison.cautions, ['Node: 20.20.2 before, 24.1.0 after', 'load average when it began: 0.40 before, 3.00 after']);
   const text = renderComparison(comparison);
   assert.match(text, /^line +server +metric +before +after +after\/before +95 % interval +verdict\n/);
