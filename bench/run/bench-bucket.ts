@@ -25,6 +25,7 @@ export class BenchBucket {
   #made = false;
   #versioned = false;
   #listed = false;
+  #closed = false;
 
   constructor(target: S3Target, name: string, wire: Pick<WireOptions, 'insecure'>) {
     this.name = name;
@@ -72,6 +73,7 @@ export class BenchBucket {
   }
 
   close(): void {
+    this.#closed = true;
     this.#client.close();
   }
 
@@ -137,6 +139,7 @@ export class BenchBucket {
       const answer = await this.#client.call({ ...call, bucket: this.name });
       if ((answer.status !== 503 && answer.status !== 429) || tries === patienceTriesMax) return answer;
       await sleep(patienceMilliseconds);
+      if (this.#closed) throw new Error(`${this.name}: ${answer.status} until the end`);
     }
   }
 }

@@ -23,6 +23,9 @@ export class BenchServer {
   #banner = '';
   #failure: string | undefined;
   readonly #buckets = new Map<string, BenchBucket>();
+  /** What waits for a first answer, and may wait long. */
+  readonly #asking = new Set<{ close(): void }>();
+  #brokenOff = false;
 
   constructor(plan: ServerPlan, run: BenchPlan, files: ProcessFiles) {
     this.plan = plan;
@@ -74,16 +77,25 @@ export class BenchServer {
     let bucket = this.#buckets.get(name);
     if (bucket === undefined) {
       bucket = new BenchBucket(this.target, name, this.#run);
+      this.#asking.add(bucket);
       try {
         await bucket.make();
       } catch (error) {
         bucket.close();
         throw error;
+      } finally {
+        this.#asking.delete(bucket);
       }
       this.#buckets.set(name, bucket);
     }
     if (workload === 'versioned') await bucket.enableVersioning();
     return bucket;
+  }
+
+  /** Nobody waits any more for the first answers of a server that gives none. */
+  breakOff(): void {
+    this.#brokenOff = true;
+    for (const one of this.#asking) one.close();
   }
 
   /** Why a line failed: the reason, or how the process ended if that is what is behind it. */
@@ -124,12 +136,15 @@ export class BenchServer {
 
   async #serverHeader(): Promise<string> {
     const client = new S3Client(this.target, 1, { payload: 'unsigned', checksum: 'none', keepAlive: true, insecure: this.#run.insecure });
+    this.#asking.add(client);
     try {
       const answer = await client.call({ method: 'HEAD', bucket: this.#run.bucket });
       return answer.headers.server ?? '';
     } catch (error) {
+      if (this.#brokenOff) throw error;
       throw new Error(await withWayOut(this.target, (error as Error).message, this.#run.insecure));
     } finally {
+      this.#asking.delete(client);
       client.close();
     }
   }

@@ -32,7 +32,10 @@ export async function runBench(
   // Runs that share a bucket don't meet.
   const prefix = `liteio-bench-${startedAt.replaceAll(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}/`;
   const threads = LoadThreads.open({ plan: threadPlan(plan), prefix });
-  const abort = (): void => void threads.close();
+  const abort = (): void => {
+    void threads.close();
+    for (const server of servers) server.breakOff();
+  };
   signal.addEventListener('abort', abort);
   const ground: RunGround = { plan, prefix, threads, listener, signal, files, begunAt: performance.now() };
   const results: LineResult[] = [];

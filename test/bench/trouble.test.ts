@@ -1,11 +1,13 @@
 /** What goes wrong about a run is said in words that tell what to do, and never ends in a stack. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readResult } from '../../bench/report/json.ts';
 import { temporaryDirectory } from '../support/files.ts';
-import { cleanEnvironment, type RunningServer, startServer } from '../support/server.ts';
+import { cleanEnvironment, type RunningServer, serverProgram, startServer } from '../support/server.ts';
 import { benchProgram, type Ended } from './bench-program.ts';
 import { tlsFlags } from './tls-flags.ts';
 
@@ -63,4 +65,37 @@ test('a file that takes no byte costs neither the figures nor the other file', {
   assert.match(stdout, /^met +errors<=0/m);
   assert.match(stderr, /^liteio: cannot write \/dev\/full: ENOSPC: [^\n]*\n$/);
   assert.equal(readResult(json).lines.length, 1);
+});
+
+test('a program that is not there leaves a head that says so', async () => {
+  const short = ['--operations', '5', '--turns', '1', '--warm-up', '0s', '--quiet'];
+  const { status, stdout } = await benchProgram(['put', '--serve', 'x=/nonexistent/server {port}', ...short], environment);
+  assert.equal(status, 1);
+  assert.match(stdout, /^x: was not started$/m);
+  assert.match(stdout, /^put-4KiB-c16, x failed: x could not be started: .*ENOENT/m);
+});
+
+test('Ctrl-C ends a run at once that waits for an endpoint without an answer', {
+  skip: process.platform === 'win32',
+  timeout: 30_000,
+}, async () => {
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => void sockets.push(socket.on('error', () => undefined))).listen(0, '127.0.0.1');
+  await new Promise((resolve) => silent.once('listening', resolve));
+  const { port } = silent.address() as { port: number };
+  try {
+    const args = ['bench', 'put', '--endpoint', `http://key:secretkey@127.0.0.1:${port}`];
+    const child = spawn(process.execPath, [serverProgram, ...args], { env: environment, stdio: ['ignore', 'pipe', 'ignore'] });
+    const stdout = child.stdout.setEncoding('utf8').toArray();
+    await new Promise((resolve) => silent.once('connection', resolve));
+    const begun = performance.now();
+    child.kill('SIGINT');
+    const status = await new Promise((resolve) => child.once('exit', resolve));
+    assert.equal(status, 130);
+    assert.ok(performance.now() - begun < 10_000, `${performance.now() - begun} ms`);
+    assert.equal((await stdout).join(''), 'ended by SIGINT before anything was measured\n');
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  }
 });
