@@ -75,6 +75,8 @@ function planServe(text: string, credentials: Credentials): ServePlan {
   if (!words.some((word) => word.includes('{port}'))) {
     throw new Misuse(`the command of --serve ${name} must say {port} where the server is to listen`);
   }
+  const open = words.find((word) => /\{dir(?!\})|\{port\d*(?![\d}])/.test(word));
+  if (open !== undefined) throw new Misuse(`the command of --serve ${name} has something like {dir} or {port} that is neither: ${open}`);
   const filled = words.map((word) =>
     word.replaceAll('{access-key}', credentials.accessKey).replaceAll('{secret-key}', credentials.secretKey),
   );

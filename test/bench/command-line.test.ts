@@ -82,6 +82,8 @@ test('wrong input is refused in one line before anything is started', async () =
     [['put', '--endpoint', 'http://h', '--endpoint', 'http://h', ...keys], /two servers are called h/],
     [['put', '--serve', 'liteio server'], /--serve must be name=command/],
     [['put', '--serve', 'x=server --dir {dir}'], /must say \{port\}/],
+    [['put', '--serve', 'x=server {dir/drive{1...4} {port}'], /like \{dir\} or \{port\} that is neither: \{dir\/drive/],
+    [['put', '--serve', 'x=server {port} {port2'], /like \{dir\} or \{port\} that is neither: \{port2$/],
     [['put', '--serve', 'x=server "{port}'], /a " is left open/],
     [['put', '--fail-under', 'fast'], /not of the form/],
     [['put', '--fail-under', 'put.speed>=1'], /no metric is called speed/],
