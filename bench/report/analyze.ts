@@ -42,7 +42,7 @@ function analyzeServer(summary: LineSummary, server: LineServer, figures: Figure
     ...latencyRows(server).map((row) => `  ${row}`),
     `  load         ${duration(figures.seconds)} in ${figures.turns} ${figures.turns === 1 ? 'turn' : 'turns'}: ${count(figures.operations)} operations, ${number(figures.opsPerSecond)} op/s${figures.mibPerSecond > 0 ? `, ${number(figures.mibPerSecond)} MiB/s` : ''}${summary.rate === 'keys/s' ? `, ${number(figures.keysPerSecond)} keys/s` : ''}`,
     ...(seconds.length >= 2 ? paceOf(seconds, trendOf(turns)) : ['  pace         too few seconds to say']),
-    ...(server.knee ? ['  knee         more at a time brought this server no more'] : []),
+    ...(server.knee ? ['  knee         the last step of the ramp that brought this server a tenth more'] : []),
     ...residentOf(server),
     `  errors       ${figures.errors === 0 ? 'none' : `${count(figures.errors)} (${errorsByOperation(server)})`}`,
     `  client       ${percent(figures.clientShare)} of all cores${busiest}${figures.clientLimited ? ': the client was the limit, the server may be faster' : ''}`,

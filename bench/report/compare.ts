@@ -53,7 +53,9 @@ export function compareResults(before: BenchResult, after: BenchResult): Compari
 }
 
 function interruptionOf(which: string, { interruption }: BenchResult): string[] {
-  return interruption === undefined ? [] : interruptionLines(interruption).map((line, index) => (index === 0 ? `${which}: ${line}` : line));
+  return interruption === undefined
+    ? []
+    : interruptionLines(interruption).map((line, index) => (index === 0 ? `${which}: ${line}` : `  ${line}`));
 }
 
 function failures({ lines }: BenchResult, which: string): (readonly [key: string, which: string])[] {

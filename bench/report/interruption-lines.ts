@@ -10,7 +10,7 @@ export function interruptionLines({ by, unfinished, missing }: Interruption): st
   return [
     `ended by ${by} before its time`,
     ...(unfinished === undefined ? [] : unfinished.servers.map((server) => serverText(unfinished, server))),
-    ...(missing.length === 0 ? [] : [`nothing was measured of ${shown}${more}`]),
+    ...(missing.length === 0 ? [] : [`Nothing was measured of ${shown}${more}`]),
   ];
 }
 

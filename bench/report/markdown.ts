@@ -63,7 +63,7 @@ function notesOf(result: BenchResult, lines: readonly LineSummary[]): string[] {
     ...(lines.some((line) => line.clientLimited)
       ? ['', '\\* The client was the limit of a server marked so, or of one server of a line marked so.']
       : []),
-    ...(lines.some((line) => line.servers[0]?.knee) ? ['', '^ The knee of a ramp: more at a time brought no more.'] : []),
+    ...(lines.some((line) => line.servers[0]?.knee) ? ['', '^ The knee of a ramp: the last step that brought a tenth more.'] : []),
     ...(unknown === undefined ? [] : ['', unknown]),
     ...(resident.length > 0 ? ['', `Resident MiB: ${resident.join(', ')}.`] : []),
     ...(failures.length > 0 ? ['', ...failures] : []),

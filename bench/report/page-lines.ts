@@ -41,7 +41,7 @@ function tableRow({ line }: LineSummary, index: number, { server, place, used }:
 
 const clientMark = ' <span class="mark" title="The client was the limit: the server may be faster">client-limited</span>';
 
-const kneeMark = ' <span class="mark knee" title="More at a time brought this server no more">knee</span>';
+const kneeMark = ' <span class="mark knee" title="The last step of the ramp that brought this server a tenth more">knee</span>';
 
 export function lineSections(lines: readonly LineSummary[]): string {
   return lines.map(lineSection).join('\n');

@@ -89,7 +89,7 @@ function serversTable(servers: readonly ServerRecord[]): string {
     const told = process && [number(process.startSeconds), mebibytes(process.idleResidentBytes), mebibytes(process.peakResidentBytes)];
     const figures = (told ?? ['', '', '']).map((text) => `<td class="figure">${text}</td>`).join('');
     const command = process === undefined ? '' : `<br><code>${escapeHtml(process.command)}</code>`;
-    return `<tr><th scope="row" class="peer">${swatch(index)}${escapeHtml(name)}</th><td>${escapeHtml([banner, endpoint].filter((part) => part !== '').join(', ') || 'was not started')}${command}</td>${started ? figures : ''}</tr>`;
+    return `<tr><th scope="row" class="peer">${swatch(index)}${escapeHtml(name)}</th><td>${escapeHtml([banner, endpoint].filter((part) => part !== '').join(', ') || 'did not come up')}${command}</td>${started ? figures : ''}</tr>`;
   });
   return `<h2 id="servers">Servers</h2><div class="scroll" role="region" aria-labelledby="servers" tabindex="0"><table class="servers"><thead><tr><th scope="col">name</th><th scope="col">what it is</th>${started ? heads : ''}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
 }

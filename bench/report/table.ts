@@ -38,7 +38,7 @@ function headOf({ machine, startedAt, version, servers }: BenchResult): string {
     `${machine.cpu}, ${machine.cores} cores, ${memory}, ${machine.system}, Node ${machine.node}, load average ${number(machine.loadAverage)}`,
     ...servers.map(({ name, banner, endpoint, process }) => {
       const own = process && `; up in ${number(process.startSeconds)} s${memoryText(process)}`;
-      return `${name}: ${[banner, endpoint].filter((part) => part !== '').join(', ') || 'was not started'}${own ?? ''}`;
+      return `${name}: ${[banner, endpoint].filter((part) => part !== '').join(', ') || 'did not come up'}${own ?? ''}`;
     }),
   ].join('\n');
 }
@@ -68,7 +68,7 @@ function notesOf(result: BenchResult, lines: readonly LineSummary[]): string[] {
     ].join('\n'),
     ...(failures.length > 0 ? [failures.join('\n')] : []),
     ...(lines.some((line) => line.servers.some((server) => server.knee))
-      ? ['^ the knee of a ramp: more at a time brought this server no more']
+      ? ['^ the knee of a ramp: the last step that brought this server a tenth more']
       : []),
     ...(limited.length > 0 ? [`* the client was the limit here, so the server may be faster than it says:\n${limited.join('\n')}`] : []),
     ...(unknown === undefined ? [] : [unknown]),

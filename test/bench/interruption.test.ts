@@ -96,7 +96,7 @@ test('every view says what the run lacks, and has no row of the broken line', ()
     'ended by SIGINT before its time',
     'put-4KiB-c2 was not finished: liteio had 1 of 3 turns, 150 operations in 1.5 s, 100 op/s, 2 errors',
     'put-4KiB-c2 was not finished: minio failed: wrong bytes, says secret',
-    'nothing was measured of put-4KiB-c4',
+    'Nothing was measured of put-4KiB-c4',
   ];
   const comparison = compareResults(whole, result);
   assert.deepEqual([...new Set(comparison.rows.map(({ line }) => line))], ['put-4KiB-c1']);

@@ -71,7 +71,7 @@ test('a program that is not there leaves a head that says so', async () => {
   const short = ['--operations', '5', '--turns', '1', '--warm-up', '0s', '--quiet'];
   const { status, stdout } = await benchProgram(['put', '--serve', 'x=/nonexistent/server {port}', ...short], environment);
   assert.equal(status, 1);
-  assert.match(stdout, /^x: was not started$/m);
+  assert.match(stdout, /^x: did not come up$/m);
   assert.match(stdout, /^put-4KiB-c16, x failed: x could not be started: .*ENOENT/m);
 });
 
