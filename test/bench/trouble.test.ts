@@ -83,9 +83,10 @@ test('Ctrl-C ends a run at once that waits for an endpoint without an answer', {
   const silent = createServer((socket) => void sockets.push(socket.on('error', () => undefined))).listen(0, '127.0.0.1');
   await new Promise((resolve) => silent.once('listening', resolve));
   const { port } = silent.address() as { port: number };
+  const args = ['bench', 'put', '--endpoint', `http://key:secretkey@127.0.0.1:${port}`];
+  const child = spawn(process.execPath, [serverProgram, ...args], { env: environment, stdio: ['ignore', 'pipe', 'ignore'] });
+  const tooLong = setTimeout(() => child.kill('SIGKILL'), 20_000);
   try {
-    const args = ['bench', 'put', '--endpoint', `http://key:secretkey@127.0.0.1:${port}`];
-    const child = spawn(process.execPath, [serverProgram, ...args], { env: environment, stdio: ['ignore', 'pipe', 'ignore'] });
     const stdout = child.stdout.setEncoding('utf8').toArray();
     await new Promise((resolve) => silent.once('connection', resolve));
     const begun = performance.now();
@@ -95,6 +96,7 @@ test('Ctrl-C ends a run at once that waits for an endpoint without an answer', {
     assert.ok(performance.now() - begun < 10_000, `${performance.now() - begun} ms`);
     assert.equal((await stdout).join(''), 'ended by SIGINT before anything was measured\n');
   } finally {
+    clearTimeout(tooLong);
     for (const socket of sockets) socket.destroy();
     silent.close();
   }
