@@ -12,6 +12,8 @@ import type { WorkerLink } from './worker-link.ts';
 
 /** Body bytes of a piece: a block or two where K is 4. */
 const pieceBytesMax = 256 * 1024;
+/** Readers of a worker up to which they read ahead. More of them keep it busy anyway, and bytes that wait go cold: sending them costs more then. */
+const aheadReadersMax = 4;
 /** A client that takes longer over what it was handed is slow. */
 const slowMilliseconds = 250;
 
@@ -24,7 +26,12 @@ interface Loaded {
 /** The slice [offset, offset + length) of a blob; its first bytes are proved when this resolves. */
 export async function openBlobBody(blob: Blob, slice: { offset: number; length: number }, link: WorkerLink): Promise<Body> {
   const reader = new BlobReader(blob, slice, link);
-  await reader.begin();
+  try {
+    await reader.begin();
+  } catch (error) {
+    reader.cancel();
+    throw error;
+  }
   return reader;
 }
 
@@ -42,6 +49,8 @@ class BlobReader implements Body {
   /** It waits for a buffer of which it may read at its client's pace; once in vain is enough. */
   private patient = true;
   private cancelled = false;
+  /** Its worker counts it no more. */
+  private left = false;
   /** Bytes that failed leave a gap: nothing may follow it. */
   private failure: Error | undefined;
 
@@ -51,6 +60,7 @@ class BlobReader implements Body {
     this.clock = link.clock;
     this.at = slice.offset;
     this.end = slice.offset + slice.length;
+    link.readers += 1;
   }
 
   async begin(): Promise<void> {
@@ -63,7 +73,10 @@ class BlobReader implements Body {
     const slow = this.clock.now() - this.handedAt > slowMilliseconds;
     this.giveBack();
     if (this.failure !== undefined) throw this.failure;
-    if (this.cancelled || (this.ahead === undefined && this.at >= this.end)) return null;
+    if (this.cancelled || (this.ahead === undefined && this.at >= this.end)) {
+      this.leave();
+      return null;
+    }
     const { ahead } = this;
     this.ahead = undefined;
     const { place, bytes } = (await ahead) ?? (await this.load(slow || ahead !== undefined));
@@ -80,6 +93,7 @@ class BlobReader implements Body {
   cancel(): void {
     if (this.cancelled) return;
     this.cancelled = true;
+    this.leave();
     this.giveBack();
     this.ahead?.then((loaded) => loaded?.place !== undefined && this.link.pool.give(loaded.place)).catch(() => undefined);
     this.ahead = undefined;
@@ -87,7 +101,7 @@ class BlobReader implements Body {
 
   /** Only into a buffer that may be held for long: whoever holds one must not wait for a second. */
   private readAhead(): void {
-    if (this.at >= this.end) return;
+    if (this.at >= this.end || this.link.readers > aheadReadersMax) return;
     const place = this.link.pool.tryLend(this.stripeBytes());
     if (place === undefined) return;
     this.ahead = this.loadStripe(place);
@@ -141,6 +155,12 @@ class BlobReader implements Body {
   /** Body bytes that the next buffer must have room for: a stripe may have to be rebuilt whole. */
   private stripeBytes(): number {
     return stripeAt(this.blob, this.at).stripe.stripeBytes;
+  }
+
+  private leave(): void {
+    if (this.left) return;
+    this.left = true;
+    this.link.readers -= 1;
   }
 
   private giveBack(): void {

@@ -47,8 +47,8 @@ interface SizeClass {
   readonly borrowers: ((place: number | undefined) => void)[];
   /** Places that are lent. */
   readonly lent: Set<number>;
-  /** When one that was lent came back: what writers hold says nothing about readers' clients. */
-  returnedAt: number;
+  /** When one that was lent came back, or was lent while no other was: what writers hold says nothing about readers' clients. */
+  movedAt: number;
 }
 
 export class StripePool {
@@ -89,14 +89,14 @@ export class StripePool {
   /** A buffer to be held for as long as a client likes: only while they aren't scarce, so that this is half of them at most. */
   tryLend(stripeBytes: number): number | undefined {
     const size = this.classOf(stripeBytes);
-    return this.isScarce(stripeBytes) || size.borrowers.length > 0 ? undefined : lendOf(size);
+    return this.isScarce(stripeBytes) || size.borrowers.length > 0 ? undefined : this.lendOf(size);
   }
 
   /** The same for who can wait a little while others' come back. undefined: clients are too slow for that. */
   lend(stripeBytes: number): number | undefined | Promise<number | undefined> {
     const place = this.tryLend(stripeBytes);
     const size = this.classOf(stripeBytes);
-    const standsStill = this.clock.now() - size.returnedAt > standstillMilliseconds;
+    const standsStill = this.clock.now() - size.movedAt > standstillMilliseconds;
     if (place !== undefined || standsStill || this.closed || size.borrowers.length >= waitersMax) return place;
     return new Promise((resolve) => {
       const cancelTimer = this.clock.after(lendMilliseconds, () => {
@@ -134,11 +134,11 @@ export class StripePool {
 
   give(place: number): void {
     const size = place < this.firstLargePlace ? this.small : this.large;
-    if (size.lent.delete(place)) size.returnedAt = this.clock.now();
+    if (size.lent.delete(place)) size.movedAt = this.clock.now();
     const waiter = size.waiters.shift();
     if (waiter === undefined) {
       size.free.push(place);
-      if (size.borrowers.length > 0 && size.free.length > size.count / 2) size.borrowers.shift()!(lendOf(size));
+      if (size.borrowers.length > 0 && size.free.length > size.count / 2) size.borrowers.shift()!(this.lendOf(size));
       return;
     }
     waiter.cancelTimer();
@@ -162,6 +162,14 @@ export class StripePool {
     }
   }
 
+  private lendOf(size: SizeClass): number | undefined {
+    const place = size.free.pop();
+    // Many who come at once after a pause find nothing that came back for long: that is no standstill.
+    if (size.lent.size === 0) size.movedAt = this.clock.now();
+    if (place !== undefined) size.lent.add(place);
+    return place;
+  }
+
   private classOf(stripeBytes: number): SizeClass {
     return stripeBytes <= smallStripeBytes ? this.small : this.large;
   }
@@ -174,12 +182,6 @@ function sizeClass(count: number, first: number, bytes: number): SizeClass {
     waiters: [],
     borrowers: [],
     lent: new Set(),
-    returnedAt: 0,
+    movedAt: 0,
   };
-}
-
-function lendOf(size: SizeClass): number | undefined {
-  const place = size.free.pop();
-  if (place !== undefined) size.lent.add(place);
-  return place;
 }

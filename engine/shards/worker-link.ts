@@ -50,6 +50,8 @@ export class WorkerLink implements PortListener {
   readonly clock: Clock;
   /** Why it is no longer there. */
   death: Error | undefined;
+  /** Bodies that are being read. */
+  readers = 0;
   private port: ShardPort | undefined;
   private readonly events: LinkEvents;
   private readonly jobs = new Map<number, Pending<JobDone>>();
@@ -68,9 +70,9 @@ export class WorkerLink implements PortListener {
     this.port = port;
   }
 
-  /** Bodies and jobs under way. */
+  /** Bodies and jobs under way. A reader counts while it waits for a buffer too: else all would wait for the same worker's. */
   get load(): number {
-    return this.jobs.size + this.writers.size;
+    return this.jobs.size + this.writers.size + this.readers;
   }
 
   post(message: ToWorker): void {

@@ -15,7 +15,7 @@ import { StripePool, smallStripeBytes } from './stripe-pool.ts';
 import { WorkerLink } from './worker-link.ts';
 
 /** Most bytes that stripe buffers take, over all workers; touched only as far as traffic needs it. */
-export const stripeMemoryBytes = 96 * 1024 * 1024;
+export const stripeMemoryBytes = 64 * 1024 * 1024;
 /** Large stripe buffers of one worker, at least. */
 const largeBuffersMin = 8;
 /** Small stripe buffers for each large one. */
@@ -137,8 +137,11 @@ export class Workers {
     const { dataShards, parityShards } = this.parts.drives.layout;
     const bytes = (this.parts.stripeMemoryBytes ?? stripeMemoryBytes) / this.count;
     const shape = { dataShards, parityShards };
-    const unit = new StripePool({ ...shape, largeBuffers: 1, smallBuffers: smallPerLarge }, this.parts.clock);
-    const largeBuffers = Math.max(largeBuffersMin, Math.floor(bytes / unit.bytes));
+    const bytesOf = (largeBuffers: number, smallBuffers: number): number =>
+      new StripePool({ ...shape, largeBuffers, smallBuffers }, this.parts.clock).bytes;
+    // The worker's own buffer is there once, however many others there are.
+    const spareBytes = bytesOf(0, 0);
+    const largeBuffers = Math.max(largeBuffersMin, Math.floor((bytes - spareBytes) / (bytesOf(1, smallPerLarge) - spareBytes)));
     return new StripePool({ ...shape, largeBuffers, smallBuffers: largeBuffers * smallPerLarge }, this.parts.clock);
   }
 

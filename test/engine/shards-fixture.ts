@@ -8,6 +8,7 @@ import type { Clock, Randomness } from '../../engine/clock.ts';
 import type { Blob, StoredBody, WriteOptions } from '../../engine/shards/blob-store.ts';
 import { type DriveBlobStore, openBlobStore } from '../../engine/shards/open-blob-store.ts';
 import { type Drives, type OpenDrives, openDrives, type Refusal } from '../../engine/shards/open-drives.ts';
+import { openWorkers, type Workers } from '../../engine/shards/workers.ts';
 import type { Disk } from '../../journal/disk.ts';
 import { nodeDisk } from '../../journal/node-disk.ts';
 
@@ -78,6 +79,7 @@ export function accepted(opened: Drives | Refusal): Drives {
 export interface House {
   readonly drives: Drives;
   readonly store: DriveBlobStore;
+  readonly workers: Workers;
   /** Blobs and slots that were reported healed. */
   readonly healed: readonly [Blob, number][];
   put(bytes: Uint8Array, options?: Partial<WriteOptions>): Promise<Blob>;
@@ -99,13 +101,16 @@ export async function openHouse(disks: readonly Disk[], threads: number, extra: 
   const drives = await openedDrives(disks, extra.parity);
   const all: [Blob, number][] = [];
   const missedBlobs = async function* () {};
-  const store = await openBlobStore({
+  const parts = {
     ...{ drives, threads, diskModule, clock, randomness, log, missedBlobs, ...extra },
-    onHealed: (...healed) => void all.push(healed),
-  });
+    onHealed: (...healed: [Blob, number]) => void all.push(healed),
+  };
+  const workers = await openWorkers(parts);
+  const store = await openBlobStore(parts, Promise.resolve(workers));
   return {
     drives,
     store,
+    workers,
     healed: all,
     async put(bytes, options = {}) {
       const stored: StoredBody = await store.write(bodyOf(bytes), { digests: [], inlineBytesMax: 0, length: bytes.length, ...options });

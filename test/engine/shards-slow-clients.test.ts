@@ -9,7 +9,7 @@ import type { Blob } from '../../engine/shards/blob-store.ts';
 import { stripeAt, stripeCountOf, stripePlaceOf } from '../../engine/shards/block.ts';
 import { StripePool } from '../../engine/shards/stripe-pool.ts';
 import { manualClock } from '../support/manual-clock.ts';
-import { bodyOf, clock, openHouse, until, withDirectories } from './shards-fixture.ts';
+import { bodyOf, openHouse, until, withDirectories } from './shards-fixture.ts';
 
 const bodyBytes = 2_200_000;
 const chunkBytes = 300_000;
@@ -155,14 +155,19 @@ test('slow readers hold at most half of the buffers', { timeout: 60_000 }, async
 });
 
 test('whoever reads waits for a buffer while they come back, and not when nothing moves', async () => {
-  const pool = new StripePool({ dataShards: 4, parityShards: 2, smallBuffers: 2, largeBuffers: 4 }, clock);
+  const time = manualClock();
+  const pool = new StripePool({ dataShards: 4, parityShards: 2, smallBuffers: 2, largeBuffers: 4 }, time);
   const size = 1024 * 1024;
+  // Long after the last reader: the first of many who come at once have just begun.
+  await time.advance(60_000);
   assert.equal(pool.isScarce(size), false);
   const first = pool.tryLend(size)!;
   const second = pool.tryLend(size)!;
-  assert.equal(await pool.lend(size), undefined, 'none ever came back');
+  const early = pool.lend(size);
+  await time.advance(51);
+  assert.equal(await pool.lend(size), undefined, 'nothing has come back since');
   pool.give(second);
-  const third = await pool.lend(size);
+  const third = await early;
   assert.equal(third, second);
   const waiting = [pool.lend(size), pool.lend(size), pool.lend(size)];
   assert.equal(pool.tryLend(size), undefined);
@@ -172,12 +177,12 @@ test('whoever reads waits for a buffer while they come back, and not when nothin
   const needed = pool.take(size, 0);
   pool.give(first);
   assert.equal(await needed, first, 'whoever needs one comes before whoever borrows one');
-  const keepAlive = setInterval(() => undefined, 100);
+  await time.advance(250);
   assert.deepEqual(await Promise.all(waiting.slice(1)), [undefined, undefined]);
-  clearInterval(keepAlive);
   for (const place of [...taken, first, third!]) pool.give(place);
   const all = [pool.tryLend(size)!, pool.tryLend(size)!];
   const closing = pool.lend(size);
+  assert.ok(closing instanceof Promise, 'it waits');
   pool.close();
   assert.equal(await closing, undefined);
   for (const place of all) pool.give(place);

@@ -37,6 +37,27 @@ for (const threads of [0, 2]) {
   }
 }
 
+test('readers are spread over the workers, and each is counted until it ends', async () => {
+  await withDirectories(6, async (disks) => {
+    const house = await openHouse(disks, 2);
+    try {
+      const bytes = randomBytes(2 * 1024 * 1024);
+      const blob = await house.put(bytes);
+      const readers = () => house.workers.links.map((link) => link.readers);
+      const bodies = [];
+      for (let index = 0; index < 6; index += 1) bodies.push(await house.store.read(blob, 0, blob.length));
+      assert.deepEqual(readers(), [3, 3]);
+      for (const body of bodies.slice(0, 3)) assert.ok((await collect(body)).equals(bytes));
+      for (const body of [...bodies, ...bodies]) body.cancel();
+      assert.deepEqual(readers(), [0, 0]);
+      await assert.rejects(house.store.read({ ...blob, id: 'f'.repeat(32) }, 0, blob.length));
+      assert.deepEqual(readers(), [0, 0], 'one that never began');
+    } finally {
+      await house.close();
+    }
+  });
+});
+
 test('bodies of unknown length, in odd chunks, and many at once', async () => {
   await withDirectories(6, async (disks) => {
     const house = await openHouse(disks, 2);
