@@ -7,6 +7,7 @@ import type { Clock, Randomness } from './clock.ts';
 import * as buckets from './door/bucket-commands.ts';
 import { copyObject } from './door/copy-object.ts';
 import { type Door, Gate, type Outcome } from './door/door.ts';
+import { FewAtOnce } from './door/few-at-once.ts';
 import { listObjects } from './door/list-objects.ts';
 import { listMultipartUploads, listParts } from './door/list-uploads.ts';
 import { listObjectVersions } from './door/list-versions.ts';
@@ -15,7 +16,7 @@ import { abortMultipartUpload, completeMultipartUpload } from './door/multipart-
 import * as commands from './door/object-commands.ts';
 import * as queries from './door/object-queries.ts';
 import { type EngineOptions, engineOptions } from './engine-options.ts';
-import type { ActorLimits } from './limits.ts';
+import { type ActorLimits, listingsAtOnceMax } from './limits.ts';
 import type { Log } from './log.ts';
 import type { Blob, BlobStore } from './shards/blob-store.ts';
 import { Reclaimer, type SegmentStore } from './upkeep/reclaimer.ts';
@@ -135,6 +136,7 @@ type MultipartMethod =
   | 'listMultipartUploads';
 
 function objectMethods(door: Door, gate: Gate): Omit<Engine, BucketMethod | MultipartMethod | 'blobHealed' | 'close'> {
+  const listings = new FewAtOnce(listingsAtOnceMax);
   return {
     putObject: (caller, command) => gate.passWith(command.body, () => commands.putObject(door, caller, command)),
     getObject: (_caller, query) => queries.getObject(door, query),
@@ -144,8 +146,8 @@ function objectMethods(door: Door, gate: Gate): Omit<Engine, BucketMethod | Mult
     getObjectAttributes: (_caller, query) => queries.getObjectAttributes(door, query),
     getObjectTagging: (_caller, target) => queries.getObjectTagging(door, target),
     putObjectTagging: (caller, target, tags) => gate.pass(() => commands.putObjectTagging(door, caller, target, tags)),
-    listObjects: (_caller, query) => listObjects(door, query),
-    listObjectVersions: (_caller, query) => listObjectVersions(door, query),
+    listObjects: (_caller, query) => listings.run(() => listObjects(door, query)),
+    listObjectVersions: (_caller, query) => listings.run(() => listObjectVersions(door, query)),
   };
 }
 
