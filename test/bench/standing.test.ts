@@ -223,7 +223,7 @@ test('several lines are named by comma: each of them is run, and no other', () =
   // Of one run they would be four: each workload at each concurrency.
   assert.deepEqual(linesOfPlans('put-4KiB-c1,get-4KiB-c16'), ['put-4KiB-c1', 'get-4KiB-c16']);
   assert.deepEqual(linesOfPlans('get-4KiB-c16, put-4KiB-c16,,'), ['put-4KiB-c16', 'get-4KiB-c16']);
-  assert.deepEqual(linesOfPlans('put-64MiB,stat-8MiB-c64'), ['stat-8MiB-c64', 'put-64MiB-c64', 'put-64MiB-c1', 'put-64MiB-c16']);
+  assert.deepEqual(linesOfPlans('put-64MiB,stat-8MiB-c64'), ['stat-8MiB-c64', 'put-64MiB-c64', 'put-64MiB-c16', 'put-64MiB-c1']);
   assert.deepEqual(linesOfPlans('put-4KiB,put-4KiB-c1'), ['put-4KiB-c1', 'put-4KiB-c16', 'put-4KiB-c64']);
   assert.deepEqual(
     matrixPlans('journals', servers, { turns: 1, seconds: 1, only: ['get', 'delete-4KiB-c1'] }).flatMap((plan) => plan.workloads),
