@@ -28,7 +28,7 @@ export interface ClassicStoreOptions {
   readonly hotTables?: readonly string[];
 }
 
-const cacheBytesDefault = 16 * 1024 * 1024;
+const cacheBytesDefault = 8 * 1024 * 1024;
 const writeBufferBytesDefault = 4 * 1024 * 1024;
 /** What an iterator may read ahead; a listing page of dense rows fits. */
 const readAheadBytes = 256 * 1024;
