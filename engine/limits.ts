@@ -3,7 +3,7 @@
 /** Commands under way at the door, over all actors; the door answers SlowDown beyond. */
 export const commandsInFlightMax = 4_096;
 
-/** Pages of a bucket read at once; the others wait. A page is thousands of objects, and those that outlive a young collection are kept for long. */
+/** Pages of listings read at once; the others wait. A page makes thousands of JavaScript objects, and what outlives a young collection is kept for long. */
 export const listingsAtOnceMax = 8;
 
 /** How actors live; `openActorSystem` takes other values for tests and small machines. */
