@@ -111,8 +111,8 @@ async function outcomeOf(
   const { requestId, sourceAddress } = trace;
   const caller = { account, owner, accessKey, requestId, sourceAddress, time: parts.clock.now() };
 
-  const { region, engine } = parts;
-  const request = new AuthenticatedRequest({ exchange, target, query, headers, operation, authenticated, caller, region });
+  const { region, domains, engine } = parts;
+  const request = new AuthenticatedRequest({ exchange, target, query, headers, operation, authenticated, caller, region, domains });
   const length = declaredLength(request.bodySource());
   if (isRejection(length)) return length;
   const refused = unservedHeader(headers) ?? (isGuarded(request, operation) ? await strangersBucket(request, engine) : undefined);

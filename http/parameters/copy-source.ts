@@ -1,14 +1,14 @@
 import type { Engine } from '../../engine/engine.ts';
 import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
 import type { CopySource } from '../../engine/vocabulary.ts';
+import { bucketNameRejection } from '../request/bucket-name.ts';
 import { refuseOtherOwner } from '../request/bucket-owner.ts';
-import { decodePercent } from '../request/percent-encoding.ts';
-import { keyRejection } from '../request/request-target.ts';
+import { decodeField, parseQuery } from '../request/query.ts';
+import { bucketOfHost, keyRejection } from '../request/request-target.ts';
 import type { S3Request } from '../request/s3-request.ts';
 import { parseReadConditions } from './conditions.ts';
 
 const header = 'x-amz-copy-source';
-const versionMark = '?versionId=';
 
 /** What to copy from, in a bucket of the owner that the client expects. Rejection: as parseCopySource, AccessDenied, NoSuchBucket. */
 export async function readCopySource(request: S3Request, engine: Engine): Promise<CopySource | Rejection> {
@@ -19,29 +19,47 @@ export async function readCopySource(request: S3Request, engine: Engine): Promis
 }
 
 /**
- * `x-amz-copy-source: /bucket/key?versionId=...`, percent-encoded, the first slash optional. The mark of a version is looked
- * for as sent first, so that a key may hold an encoded one, then in the decoded text: some clients encode it along.
- * Rejection: InvalidArgument, InvalidObjectName, KeyTooLongError.
+ * `x-amz-copy-source: /bucket/key?versionId=...`, the first slash optional, or an absolute URL, as S3 reads it: encoded like a form, so that `+` is a
+ * space; only a `?` that is sent as such separates the version, an encoded one is part of the key.
+ * Rejection: InvalidArgument, InvalidObjectName, KeyTooLongError, NotImplemented.
  */
 function parseCopySource(request: S3Request): CopySource | Rejection {
   const sent = request.header(header) ?? '';
-  const invalid = reject('InvalidArgument', { ArgumentName: header, ArgumentValue: sent });
-  const mark = sent.lastIndexOf(versionMark);
-  const decoded = decodePercent(mark < 0 ? sent : sent.slice(0, mark));
-  const decodedVersion = mark < 0 ? undefined : decodePercent(sent.slice(mark + versionMark.length));
-  if (decoded === undefined || (mark >= 0 && decodedVersion === undefined)) return invalid;
-  const lateMark = mark < 0 ? decoded.lastIndexOf(versionMark) : -1;
-  const path = (lateMark < 0 ? decoded : decoded.slice(0, lateMark)).replace(/^\//, '');
-  const versionId = lateMark < 0 ? decodedVersion : decoded.slice(lateMark + versionMark.length);
-  const slash = path.indexOf('/');
-  if (slash < 1 || versionId === '') return invalid;
+  const mark = sent.indexOf('?');
+  const place = parsePlace(mark < 0 ? sent : sent.slice(0, mark), request.domains);
+  if (isRejection(place)) return place;
+  const version = mark < 0 ? {} : parseVersion(sent, mark + 1);
+  if (isRejection(version)) return version;
+  return { ...place, ...version, conditions: parseReadConditions(request, 'x-amz-copy-source-') };
+}
+
+const absolute = /^https?:\/\/([^/]*)(.*)$/i;
+
+function parsePlace(sent: string, domains: readonly string[]): { readonly bucket: string; readonly key: string } | Rejection {
+  const decoded = decodeField(sent);
+  if (decoded === undefined) return invalid('Invalid copy source encoding', sent);
+  if (decoded.startsWith('arn:')) return reject('NotImplemented', { Header: header });
+  const [, host = '', rest] = absolute.exec(decoded) ?? [];
+  const hostBucket = bucketOfHost(host, domains);
+  const path = (rest ?? decoded).replace(/^\//, '');
+  const slash = hostBucket === undefined ? path.indexOf('/') : -1;
+  if (hostBucket === undefined && slash < 0) return invalid('Invalid copy source object key', header);
+  const bucket = hostBucket ?? path.slice(0, slash);
+  if (bucketNameRejection(bucket)) return invalid('Invalid copy source bucket name', bucket);
   const key = path.slice(slash + 1);
-  const badKey = keyRejection(key);
-  if (badKey) return badKey;
-  return {
-    bucket: path.slice(0, slash),
-    key,
-    ...(versionId !== undefined && { versionId }),
-    conditions: parseReadConditions(request, 'x-amz-copy-source-'),
-  };
+  return keyRejection(key) ?? { bucket, key };
+}
+
+/** What stands behind the `?`: a version and nothing else, or a `?` of a key was not encoded. */
+function parseVersion(sent: string, at: number): { readonly versionId: string } | Rejection {
+  const query = parseQuery(sent.slice(at));
+  if (query === undefined) return invalid('Invalid copy source encoding', sent);
+  const [version] = query.parameters;
+  if (version?.name !== 'versionId' || query.parameters.length > 1) return invalid('Unsupported copy source parameter.', sent);
+  if (version.value !== '') return { versionId: version.value };
+  return reject('InvalidArgument', { ArgumentName: 'versionId', ArgumentValue: '', Message: 'Version id cannot be the empty string' });
+}
+
+function invalid(Message: string, ArgumentValue: string): Rejection {
+  return reject('InvalidArgument', { ArgumentName: header, ArgumentValue, Message });
 }

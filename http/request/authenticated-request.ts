@@ -20,6 +20,7 @@ export interface RequestParts {
   readonly authenticated: Authenticated;
   readonly caller: Caller;
   readonly region: string;
+  readonly domains: readonly string[];
 }
 
 /** A request that was routed and whose signature holds, as its operation sees it. */
@@ -51,6 +52,9 @@ export class AuthenticatedRequest implements S3Request {
   }
   get region(): string {
     return this.#parts.region;
+  }
+  get domains(): readonly string[] {
+    return this.#parts.domains;
   }
 
   header(name: string): string | undefined {

@@ -43,6 +43,7 @@ export function parseQuery(raw: string): Query | undefined {
   return new Query(parameters);
 }
 
-function decodeField(raw: string): string | undefined {
+/** A name or a value as forms encode them; undefined: an escape is broken or the bytes are no UTF-8. */
+export function decodeField(raw: string): string | undefined {
   return decodePercent(raw.includes('+') ? raw.replaceAll('+', ' ') : raw);
 }

@@ -56,7 +56,8 @@ export function keyRejection(key: string): Rejection | undefined {
   return bytes > keyBytesMax ? reject('KeyTooLongError', { Size: bytes, MaxSizeAllowed: keyBytesMax }) : undefined;
 }
 
-function bucketOfHost(host: string, domains: readonly string[]): string | undefined {
+/** Below one of `domains` (lower case) a host name begins with its bucket. */
+export function bucketOfHost(host: string, domains: readonly string[]): string | undefined {
   if (domains.length === 0) return undefined;
   const name = host.replace(/:\d+$/, '').toLowerCase();
   for (const domain of domains) {

@@ -18,6 +18,8 @@ export interface S3Request {
   readonly headers: ReadonlyMap<string, string>;
   /** The region this deployment calls its own. */
   readonly region: string;
+  /** Lower-case domains below which a host name starts with the bucket's. */
+  readonly domains: readonly string[];
   header(name: string): string | undefined;
   /**
    * The bytes to store: aws-chunked framing removed and verified, with the digests the client declared in headers and

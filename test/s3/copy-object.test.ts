@@ -96,25 +96,93 @@ test('sources as clients write them', async () => {
     assert.equal((await raw.must({ method: 'GET', bucket: Bucket, key: 'odd-copy' })).body.toString(), 'odd');
     await raw.must({ method: 'DELETE', bucket: Bucket, key: 'odd-copy' });
   }
-  for (const source of ['', 'no-slash', '/', `${Bucket}/bad%zz`, `${Bucket}/source?versionId=`]) {
-    refused(await copy('never', source), 400, 'InvalidArgument');
-  }
+  const told: [source: string, Message: string][] = [
+    ['', 'Invalid copy source object key'],
+    ['no-slash', 'Invalid copy source object key'],
+    ['/', 'Invalid copy source object key'],
+    [`${Bucket}/bad%zz`, 'Invalid copy source encoding'],
+    [`${Bucket}/%ff`, 'Invalid copy source encoding'],
+    ['No_Bucket/key', 'Invalid copy source bucket name'],
+    [`${Bucket}/source?versionId=`, 'Version id cannot be the empty string'],
+    [`${Bucket}/source?version=1`, 'Unsupported copy source parameter.'],
+    [`${Bucket}/source?versionId=null&more=1`, 'Unsupported copy source parameter.'],
+  ];
+  for (const [source, Message] of told) refused(await copy('never', source), 400, 'InvalidArgument', { Message });
+  const accessPoint = encodeURIComponent('arn:aws:s3:us-west-2:123456789012:accesspoint/mine/object/key');
+  refused(await copy('never', accessPoint), 501, 'NotImplemented', { Header: 'x-amz-copy-source' });
   refused(await copy('never', `${Bucket}/`), 400, 'InvalidObjectName');
   refused(await copy('never', `${Bucket}/absent`), 404, 'NoSuchKey', { Key: 'absent' });
   refused(await copy('never', 'no-such-bucket/k'), 404, 'NoSuchBucket');
   refused(await raw.call({ method: 'GET', bucket: Bucket, key: 'never' }), 404, 'NoSuchKey');
 });
 
-test('a version as source, its mark encoded or not', async () => {
+/** Copies by either operation and answers with the bytes that came of it. */
+async function bytesOf(source: string): Promise<string[]> {
+  const whole = await copy('by-copy', source);
+  assert.equal(whole.status, 200, `${source}: ${whole.body}`);
+  const started = await raw.must({ method: 'POST', bucket: Bucket, key: 'by-part', query: { uploads: '' } });
+  const uploadId = xmlText(started, 'UploadId') ?? '';
+  const target = { bucket: Bucket, key: 'by-part' };
+  const part = await raw.must({
+    ...target,
+    method: 'PUT',
+    query: { partNumber: '1', uploadId },
+    headers: { 'x-amz-copy-source': source },
+  });
+  const list = `<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>${xmlText(part, 'ETag')}</ETag></Part></CompleteMultipartUpload>`;
+  await raw.must({ ...target, method: 'POST', query: { uploadId }, body: Buffer.from(list) });
+  const read = async (key: string) => (await raw.must({ method: 'GET', bucket: Bucket, key })).body.toString();
+  return [await read('by-copy'), await read('by-part')];
+}
+
+test('a plus is a space, and only a question mark that is sent as one separates a version', async () => {
+  const keys = ['a b', 'a+b', 'w', 'w?versionId=null', 'dir/a b'];
+  for (const key of keys) await raw.must({ method: 'PUT', bucket: Bucket, key, body: Buffer.from(`of ${key}`) });
+  const { host } = new URL(server.endpoint);
+  for (const [source, key] of [
+    [`${Bucket}/a+b`, 'a b'],
+    [`${Bucket}%2Fa+b`, 'a b'],
+    [`${Bucket}/a%20b`, 'a b'],
+    [`${Bucket}/a%2Bb`, 'a+b'],
+    [`${Bucket}/w%3FversionId%3Dnull`, 'w?versionId=null'],
+    [`${Bucket}/w%3FversionId=null`, 'w?versionId=null'],
+    [`${Bucket}/w?versionId=null`, 'w'],
+    [`${Bucket}/w?versionId=nul%6C`, 'w'],
+    [`${Bucket}/w%3FversionId%3Dnull?versionId=null`, 'w?versionId=null'],
+    [`http://${host}/${Bucket}/dir/a+b`, 'dir/a b'],
+    [`https://s3.example.com/${Bucket}/w?versionId=null`, 'w'],
+  ] as const) {
+    assert.deepEqual(await bytesOf(source), [`of ${key}`, `of ${key}`], source);
+  }
+});
+
+test('an absolute URL whose host holds the bucket', async () => {
+  const byHost = await startServer({ args: ['--domain', 's3.test'] });
+  const hosted = startRaw(byHost);
+  try {
+    for (const bucket of ['src', 'dir']) await hosted.must({ method: 'PUT', bucket });
+    await hosted.must({ method: 'PUT', bucket: 'src', key: 'dir/k', body: Buffer.from('right') });
+    await hosted.must({ method: 'PUT', bucket: 'dir', key: 'k', body: Buffer.from('wrong') });
+    for (const source of ['http://src.s3.test/dir/k', 'https://s3.test:9000/src/dir/k']) {
+      await hosted.must({ method: 'PUT', bucket: 'dir', key: 'copy', headers: { 'x-amz-copy-source': source } });
+      assert.equal((await hosted.must({ method: 'GET', bucket: 'dir', key: 'copy' })).body.toString(), 'right', source);
+    }
+  } finally {
+    hosted.close();
+    await byHost.stop();
+  }
+});
+
+test('a version as source', async () => {
   const first = await raw.must({ method: 'PUT', bucket: 'versions', key: 'doc', body: Buffer.from('one') });
   const second = await raw.must({ method: 'PUT', bucket: 'versions', key: 'doc', body: Buffer.from('two') });
   const id = first.headers['x-amz-version-id'] ?? '';
-  for (const source of [`versions/doc?versionId=${id}`, encodeURIComponent(`versions/doc?versionId=${id}`)]) {
-    const answer = await copy('of-version', source);
-    assert.equal(answer.status, 200, answer.body.toString());
-    assert.equal(answer.headers['x-amz-copy-source-version-id'], id);
-    assert.equal((await raw.must({ method: 'GET', bucket: Bucket, key: 'of-version' })).body.toString(), 'one');
-  }
+  const answer = await copy('of-version', `versions/doc?versionId=${id}`);
+  assert.equal(answer.status, 200, answer.body.toString());
+  assert.equal(answer.headers['x-amz-copy-source-version-id'], id);
+  assert.equal((await raw.must({ method: 'GET', bucket: Bucket, key: 'of-version' })).body.toString(), 'one');
+  const Key = `doc?versionId=${id}`;
+  refused(await copy('never', encodeURIComponent(`versions/${Key}`)), 404, 'NoSuchKey', { Key });
   const latest = await copy('of-latest', 'versions/doc');
   assert.equal(latest.headers['x-amz-copy-source-version-id'], second.headers['x-amz-version-id']);
   assert.equal(latest.headers['x-amz-version-id'], undefined);
