@@ -30,7 +30,22 @@ export interface ExpectedDigests {
   readonly checksum?: Uint8Array;
 }
 
-export type ChecksumAlgorithm = 'CRC32' | 'CRC32C' | 'CRC64NVME' | 'SHA1' | 'SHA256';
+/** Their places in this list are durable, in events and rows: append, never reorder. */
+export const checksumAlgorithms = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const;
+
+export type ChecksumAlgorithm = (typeof checksumAlgorithms)[number];
+
+/** Of a multipart object: the checksum of its bytes, or the digest of its parts' checksums. */
+export type ChecksumType = 'FULL_OBJECT' | 'COMPOSITE';
+
+/** What an object of parts can have, the one that nobody has to ask for first. Checksums of parts can be joined where they are CRCs. */
+export const multipartTypes: Readonly<Record<ChecksumAlgorithm, readonly [ChecksumType, ...ChecksumType[]]>> = {
+  CRC32: ['COMPOSITE', 'FULL_OBJECT'],
+  CRC32C: ['COMPOSITE', 'FULL_OBJECT'],
+  CRC64NVME: ['FULL_OBJECT'],
+  SHA1: ['COMPOSITE'],
+  SHA256: ['COMPOSITE'],
+};
 
 export type DigestName = 'MD5' | ChecksumAlgorithm;
 

@@ -1,5 +1,5 @@
 /** The words of the engine's door: plain data that could travel through a call, a worker's port or a NATS subject. */
-import type { Body, ChecksumAlgorithm, UploadBody } from './body.ts';
+import type { Body, ChecksumAlgorithm, ChecksumType, UploadBody } from './body.ts';
 
 /** Who asks, and when. Rides on every command and is journaled with its events. */
 export interface Caller {
@@ -28,7 +28,13 @@ export interface Checksum {
   readonly algorithm: ChecksumAlgorithm;
   /** As S3 shows it: base64, with `-N` behind a composite one. */
   readonly value: string;
-  readonly type: 'FULL_OBJECT' | 'COMPOSITE';
+  readonly type: ChecksumType;
+}
+
+/** What an upload says at its beginning of the checksums of its parts and its object. */
+export interface UploadChecksum {
+  readonly algorithm: ChecksumAlgorithm;
+  readonly type: ChecksumType;
 }
 
 /** Headers stored with an object, lower-case names: content-type, cache-control, content-disposition, content-encoding, content-language, expires, x-amz-website-redirect-location, x-amz-storage-class. */
@@ -146,6 +152,8 @@ export interface ObjectHead {
   readonly object: ObjectInfo;
   /** The bytes asked for; the whole object when neither range nor partNumber was given. `partial`: 206. */
   readonly slice: { readonly offset: number; readonly length: number; readonly partial: boolean };
+  /** Of the bytes asked for, where it is known: they are the whole object, or a part with a checksum of its own. */
+  readonly checksum: Checksum | undefined;
 }
 export interface ObjectContent extends ObjectHead {
   /** `slice.length` bytes; the first stripe is proved (checksums verified) before this resolves. */
@@ -254,7 +262,7 @@ export interface CreateMultipartUpload {
   readonly key: string;
   readonly metadata: ObjectMetadata;
   readonly tags: Tags;
-  readonly checksum: { readonly algorithm: ChecksumAlgorithm; readonly type: 'FULL_OBJECT' | 'COMPOSITE' } | undefined;
+  readonly checksum: UploadChecksum | undefined;
 }
 export interface UploadTarget {
   readonly bucket: string;
@@ -283,10 +291,10 @@ export interface CompleteMultipartUpload extends UploadTarget {
   readonly conditions: WriteConditions;
   /** x-amz-mp-object-size */
   readonly objectSize: number | undefined;
-  /** Whole-object checksum the client expects, base64 as sent. */
+  /** Whole-object checksum the client expects, base64 as sent; the number of parts may be missing behind a composite one. */
   readonly checksum: { readonly algorithm: ChecksumAlgorithm; readonly value: string } | undefined;
   /** x-amz-checksum-type, when sent. */
-  readonly checksumType: 'FULL_OBJECT' | 'COMPOSITE' | undefined;
+  readonly checksumType: ChecksumType | undefined;
 }
 export interface CompletedPart {
   readonly partNumber: number;
@@ -304,7 +312,7 @@ export interface UploadInfo {
   readonly initiated: number;
   readonly owner: Owner;
   readonly metadata: ObjectMetadata;
-  readonly checksum: { readonly algorithm: ChecksumAlgorithm; readonly type: 'FULL_OBJECT' | 'COMPOSITE' } | undefined;
+  readonly checksum: UploadChecksum | undefined;
 }
 export interface PartPage {
   readonly upload: UploadInfo;

@@ -1,7 +1,7 @@
 /** Rows as bytes: positional arrays behind a format number, in MessagePack or JSON. */
 import { Packr } from 'msgpackr';
 import { assert } from '../assert.ts';
-import type { ChecksumAlgorithm } from '../body.ts';
+import { checksumAlgorithms as algorithms } from '../body.ts';
 import type { Blob, BlobRef, Extent } from '../shards/blob-store.ts';
 import type { BucketInfo, Checksum, ObjectMetadata, Tags, Versioning, Written } from '../vocabulary.ts';
 import type { UploadRow } from './events.ts';
@@ -18,7 +18,6 @@ export const pack = (fields: Packed): Buffer => packr.pack(fields);
 export const unpack = (row: Uint8Array): unknown[] => packr.unpack(row) as unknown[];
 
 /** Durable numbers: append, never reorder. */
-const algorithms: readonly ChecksumAlgorithm[] = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'];
 const versionings: readonly Versioning[] = ['unversioned', 'enabled', 'suspended'];
 const contents: readonly Content[] = ['none', 'inline', 'manifest'];
 const markerContent = -1;

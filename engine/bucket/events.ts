@@ -1,6 +1,6 @@
 /** What has happened in a bucket. Events carry all that their rows need beyond rows of the bucket itself. */
 import type { Blob } from '../shards/blob-store.ts';
-import type { BucketInfo, Checksum, ObjectMetadata, Owner, Tags, Versioning, Written } from '../vocabulary.ts';
+import type { BucketInfo, ObjectMetadata, Owner, Tags, UploadChecksum, Versioning, Written } from '../vocabulary.ts';
 import type { Content, Manifest, Version } from './version.ts';
 
 export type BucketEvent =
@@ -97,7 +97,7 @@ export interface UploadRow {
   readonly owner: Owner;
   readonly metadata: ObjectMetadata;
   readonly tags: Tags;
-  readonly checksum: { readonly algorithm: Checksum['algorithm']; readonly type: Checksum['type'] } | undefined;
+  readonly checksum: UploadChecksum | undefined;
 }
 /** A part that goes with its upload, and the blobs it refers to. */
 export interface RemovedPart {

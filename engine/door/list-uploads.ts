@@ -5,8 +5,9 @@ import type { UploadRow } from '../bucket/events.ts';
 import { findBucket, noSuchBucket } from '../bucket/queries.ts';
 import { behind, headKey, tables, uploadKey } from '../bucket/row-keys.ts';
 import { noSuchUpload } from '../upload/decide.ts';
+import type { PartRow } from '../upload/parts.ts';
 import { findUpload, partsAfter } from '../upload/queries.ts';
-import type { ListMultipartUploads, ListParts, PartPage, UploadInfo, UploadPage } from '../vocabulary.ts';
+import type { ListMultipartUploads, ListParts, PartInfo, PartPage, UploadInfo, UploadPage } from '../vocabulary.ts';
 import type { Door, Outcome } from './door.ts';
 import { commonPrefixOf } from './list-objects.ts';
 import { partInfoOf } from './multipart.ts';
@@ -63,6 +64,12 @@ export async function listParts(door: Door, query: ListParts): Outcome<PartPage>
   const upload = findUpload(door.rows, query);
   if (upload === undefined) return noSuchUpload(uploadId);
   const parts = max === 0 ? [] : await partsAfter(door.rows, uploadId, after, max + 1);
-  const shown = parts.slice(0, max).map(partInfoOf);
+  const shown = parts.slice(0, max).map((part) => shownPart(part, upload));
   return { upload: uploadInfoOf(upload), parts: shown, next: parts.length > max ? shown.at(-1)?.partNumber : undefined };
+}
+
+/** What came with a part of an upload that declared no checksum is held against the list at its end, and not shown. */
+function shownPart(part: PartRow, upload: UploadRow): PartInfo {
+  const info = partInfoOf(part);
+  return upload.checksum === undefined ? { ...info, checksum: undefined } : info;
 }

@@ -63,12 +63,17 @@ function objectOf(
 ): NewObject | Rejection {
   const { size, refs, parts, md5s } = assembly;
   const checksum = finishChecksum(assembly);
-  if (command.checksum !== undefined && command.checksum.value !== checksum.value) {
-    return reject('BadDigest', { Message: `The ${checksum.algorithm} you specified did not match the calculated checksum.` });
+  if (command.checksum !== undefined && !isClaimOf(checksum, command.checksum.value, parts.length)) {
+    return reject('BadDigest', { Message: `The ${checksum.algorithm.toLowerCase()} you specified did not match the calculated checksum.` });
   }
   const manifest = { refs, parts, uploadId: command.uploadId };
   const { metadata, tags } = upload;
   return { size, etag: etagOf(md5s), checksum, metadata, tags, inline: undefined, refs, blobs: [], manifest };
+}
+
+/** A composite one is claimed with the number of parts behind it or without. */
+function isClaimOf(checksum: v.Checksum, claimed: string, parts: number): boolean {
+  return claimed === checksum.value || (checksum.type === 'COMPOSITE' && `${claimed}-${parts}` === checksum.value);
 }
 
 function etagOf(md5s: Buffer): string {

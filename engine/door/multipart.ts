@@ -1,6 +1,6 @@
 /** Multipart uploads up to their end: CreateMultipartUpload, UploadPart, UploadPartCopy. */
 
-import type { ChecksumAlgorithm, Digests, UploadBody } from '../body.ts';
+import { type ChecksumAlgorithm, type Digests, multipartTypes, type UploadBody } from '../body.ts';
 import { bucketKind } from '../bucket/bucket-kind.ts';
 import type { UploadRow } from '../bucket/events.ts';
 import { findBucket, noSuchBucket } from '../bucket/queries.ts';
@@ -45,10 +45,9 @@ function uploadIdOf(door: Door, time: number): string {
 function refuseChecksumType(checksum: v.CreateMultipartUpload['checksum']): Rejection | undefined {
   if (checksum === undefined) return undefined;
   const { algorithm, type } = checksum;
-  const fits = type === 'COMPOSITE' ? algorithm !== 'CRC64NVME' : algorithm.startsWith('CRC');
-  return fits
-    ? undefined
-    : reject('InvalidRequest', { Message: `The ${type} checksum type cannot be used with the ${algorithm} checksum algorithm.` });
+  if (multipartTypes[algorithm].includes(type)) return undefined;
+  const Message = `The ${type} checksum type cannot be used with the ${algorithm.toLowerCase()} checksum algorithm.`;
+  return reject('InvalidRequest', { Message });
 }
 
 export async function uploadPart(door: Door, caller: v.Caller, command: v.UploadPart): Outcome<v.PartInfo> {
@@ -62,7 +61,7 @@ export async function uploadPart(door: Door, caller: v.Caller, command: v.Upload
   if (isRejection(stored)) return stored;
   const { blob, length, digests } = stored;
   const refs = blob === undefined ? [] : [{ blob: blob.id, offset: 0, length }];
-  const part = partRow({ partNumber, size: length, lastModified: caller.time, refs }, digests, upload, stored.algorithm);
+  const part = partRow({ partNumber, size: length, lastModified: caller.time, refs }, digests, upload, body.algorithm);
   return commitPart(door, caller, command, { part, blobs: blob === undefined ? [] : [blob] });
 }
 
@@ -85,12 +84,13 @@ function partRow(
   stored: Pick<PartRow, 'partNumber' | 'size' | 'lastModified' | 'refs'>,
   digests: Digests,
   upload: UploadRow,
-  sent: ChecksumAlgorithm,
+  sent?: ChecksumAlgorithm,
 ): PartRow {
+  const algorithm = upload.checksum?.algorithm ?? sent;
   return {
     ...stored,
     etag: digests.MD5!.toString('hex'),
-    checksum: wholeChecksum(upload.checksum?.algorithm ?? sent, digests),
+    checksum: algorithm === undefined ? undefined : wholeChecksum(algorithm, digests),
     crc64: upload.checksum === undefined ? digests.CRC64NVME!.toString('base64') : '',
   };
 }
@@ -168,11 +168,11 @@ async function copySlice(door: Door, copy: PartCopy, partNumber: number, time: n
     const body = await openBytes(door, bytes, slice.offset, slice.length);
     const { blob, digests } = await door.blobs.write(body, { digests: digestNames, inlineBytesMax: 0, length: slice.length });
     const own: BlobRef[] = blob === undefined ? [] : [{ blob: blob.id, offset: 0, length: slice.length }];
-    return { part: partRow({ ...base, refs: own }, digests, upload, algorithm), blobs: blob === undefined ? [] : [blob] };
+    return { part: partRow({ ...base, refs: own }, digests, upload), blobs: blob === undefined ? [] : [blob] };
   }
   const digests =
     knownDigests(copy, algorithm) ?? (await digestBody(await openBytes(door, bytes, slice.offset, slice.length), digestNames));
-  return stillThere(door, { refs }) ? { part: partRow({ ...base, refs }, digests, upload, algorithm), blobs: [] } : undefined;
+  return stillThere(door, { refs }) ? { part: partRow({ ...base, refs }, digests, upload), blobs: [] } : undefined;
 }
 
 /** Of a whole object that was put at once with the checksum that is needed, nothing has to be read. */

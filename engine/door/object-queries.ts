@@ -11,14 +11,14 @@ import {
   noSuchBucket,
   partSlice,
   rangeSlice,
-  type Slice,
 } from '../bucket/queries.ts';
 import { refuseKey } from '../bucket/refusals.ts';
-import { objectInfoOf, parseVersionId, shownVersionId, type Version } from '../bucket/version.ts';
+import { type ManifestPart, objectInfoOf, parseVersionId, shownVersionId, type Version } from '../bucket/version.ts';
 import { Fault } from '../fault.ts';
 import { isRejection, type Rejection, reject } from '../rejection.ts';
 import type {
   BucketInfo,
+  Checksum,
   GetObjectAttributes,
   ObjectAttributes,
   ObjectContent,
@@ -79,8 +79,9 @@ export function headObject(door: Door, query: ReadObject): Outcome<ObjectHead> {
 export async function getObject(door: Door, query: ReadObject): Outcome<ObjectContent> {
   const found = await readObject(door, query, 'GET');
   if (isRejection(found)) return found;
-  const { object, slice, bytes } = found;
-  return { object, slice, body: await openBytes(door, bytes, slice.offset, slice.length) };
+  const { bytes, ...head } = found;
+  const { slice } = head;
+  return { ...head, body: await openBytes(door, bytes, slice.offset, slice.length) };
 }
 
 interface Readable extends ObjectHead {
@@ -93,23 +94,37 @@ async function readObject(door: Door, query: ReadObject, method: 'GET' | 'HEAD')
     if (isRejection(located)) return located;
     const refused = refuseMarker(located, method) ?? refuseRead(located.version, query.conditions, () => unchangedHeaders(located));
     if (refused !== undefined) return refused;
-    const slice = sliceOf(door.rows, located, query);
-    if (isRejection(slice)) return slice;
+    const asked = askedFor(door.rows, located, query);
+    if (isRejection(asked)) return asked;
     const bytes = method === 'HEAD' ? { refs: [] } : bytesOf(door.rows, placeOf(located));
-    if (slice === undefined || bytes === undefined) continue;
+    if (asked === undefined || bytes === undefined) continue;
     const { bucket, key, version, isLatest } = located;
-    return { object: objectInfoOf(bucket, key, version, isLatest), slice, bytes };
+    return { object: objectInfoOf(bucket, key, version, isLatest), ...asked, bytes };
   }
   throw tooBusy(query);
 }
 
-function sliceOf(rows: RowView, located: Located, query: ReadObject): Slice | Rejection | undefined {
-  const { size } = located.version;
-  if (query.partNumber === undefined) return rangeSlice(size, query.range);
+type Asked = Pick<ObjectHead, 'slice' | 'checksum'>;
+
+/** undefined: the version has gone since its row was read. */
+function askedFor(rows: RowView, located: Located, query: ReadObject): Asked | Rejection | undefined {
+  const { size, checksum } = located.version;
+  if (query.partNumber === undefined) {
+    const slice = rangeSlice(size, query.range);
+    // Beside a piece of the object, clients would hold its checksum against the wrong bytes.
+    return isRejection(slice) ? slice : { slice, checksum: slice.length === size ? checksum : undefined };
+  }
   const parts = partsOf(rows, placeOf(located));
   if (parts === undefined) return undefined;
   const sizes = parts.map((part) => part.size);
-  return partSlice(size, sizes, query.partNumber);
+  const slice = partSlice(size, sizes, query.partNumber);
+  return isRejection(slice) ? slice : { slice, checksum: partChecksum(located.version, parts[query.partNumber - 1]) };
+}
+
+/** A composite checksum says nothing of a part, but the parts have theirs then. A checksum of the whole says it of an only part. */
+function partChecksum({ size, checksum }: Version, part: ManifestPart | undefined): Checksum | undefined {
+  if (checksum?.type === 'COMPOSITE') return part?.checksum && { ...part.checksum, type: checksum.type };
+  return part === undefined || part.size === size ? checksum : undefined;
 }
 
 export function placeOf(located: Located): { bucket: string; key: string; version: Version } {

@@ -16,7 +16,7 @@ export type CompletionList = Omit<CompleteMultipartUpload, 'conditions'>;
 export function assemble(upload: UploadRow, stored: readonly PartRow[], list: CompletionList, partBytesMin: number): Assembly | Rejection {
   const refused = refuseList(upload, list);
   if (refused !== undefined) return refused;
-  const chosen = choose(stored, list, partBytesMin);
+  const chosen = choose(upload, stored, list, partBytesMin);
   if (isRejection(chosen)) return chosen;
   const size = chosen.reduce((sum, part) => sum + part.size, 0);
   if (size > objectBytesMax) return reject('EntityTooLarge', { ProposedSize: size, MaxSizeAllowed: objectBytesMax });
@@ -63,8 +63,8 @@ function refuseList(upload: UploadRow, list: CompletionList): Rejection | undefi
   return undefined;
 }
 
-function choose(stored: readonly PartRow[], list: CompletionList, partBytesMin: number): PartRow[] | Rejection {
-  const { uploadId } = list;
+function choose(upload: UploadRow, stored: readonly PartRow[], list: CompletionList, partBytesMin: number): PartRow[] | Rejection {
+  const { uploadId } = upload;
   for (let at = 1; at < list.parts.length; at += 1) {
     if (list.parts[at]!.partNumber <= list.parts[at - 1]!.partNumber) return reject('InvalidPartOrder', { UploadId: uploadId });
   }
@@ -72,9 +72,11 @@ function choose(stored: readonly PartRow[], list: CompletionList, partBytesMin: 
   const chosen: PartRow[] = [];
   for (const named of list.parts) {
     const part = byNumber.get(named.partNumber);
-    if (part === undefined || part.etag !== named.etag || checksumDiffers(part, named)) {
-      return reject('InvalidPart', { UploadId: uploadId, PartNumber: named.partNumber, ETag: named.etag });
-    }
+    const invalid = () => reject('InvalidPart', { UploadId: uploadId, PartNumber: named.partNumber, ETag: named.etag });
+    if (part === undefined || part.etag !== named.etag) return invalid();
+    const refused = refuseComposite(upload, named);
+    if (refused !== undefined) return refused;
+    if (checksumDiffers(part, named)) return invalid();
     chosen.push(part);
   }
   for (const part of chosen.slice(0, -1)) {
@@ -83,6 +85,21 @@ function choose(stored: readonly PartRow[], list: CompletionList, partBytesMin: 
     return reject('EntityTooSmall', { PartNumber: partNumber, ETag: etag, ProposedSize: size, MinSizeAllowed: partBytesMin });
   }
   return chosen;
+}
+
+/** A digest of checksums is claimed with each of these, of the one algorithm. */
+function refuseComposite({ checksum }: UploadRow, { partNumber, checksum: named }: CompletedPart): Rejection | undefined {
+  if (checksum?.type !== 'COMPOSITE' || named?.algorithm === checksum.algorithm) return undefined;
+  const lower = (algorithm: string) => algorithm.toLowerCase();
+  if (named !== undefined) {
+    return reject('BadDigest', {
+      Message: `The ${lower(named.algorithm)} you specified for part ${partNumber} did not match what we received.`,
+    });
+  }
+  const told = `The upload was created using a ${lower(checksum.algorithm)} checksum.`;
+  return reject('InvalidRequest', {
+    Message: `${told} The complete request must include the checksum for each part. It was missing for part ${partNumber} in the request.`,
+  });
 }
 
 /** A checksum of an algorithm that was not computed for the part can't be taken as right. */

@@ -14,6 +14,7 @@ export interface PartRow {
   /** MD5 in hex. */
   readonly etag: string;
   readonly lastModified: number;
+  /** Of the upload's algorithm; where it declared none, of the one that was sent with the part, if any was. */
   readonly checksum: Checksum | undefined;
   /** Base64; kept of every part of an upload that declared no checksum, whose object gets the CRC64NVME of the whole. */
   readonly crc64: string;

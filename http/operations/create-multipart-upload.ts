@@ -1,3 +1,4 @@
+import { multipartTypes } from '../../engine/body.ts';
 import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
 import type { CreateMultipartUpload } from '../../engine/vocabulary.ts';
 import { parseAlgorithm, parseChecksumType } from '../parameters/object-checksums.ts';
@@ -32,7 +33,6 @@ export const createMultipartUpload: Operation = {
   },
 };
 
-/** CRCs can be joined to one of the whole object, CRC64NVME only so; digests of digests are all the others have. */
 function parseUploadChecksum(request: S3Request): CreateMultipartUpload['checksum'] | Rejection {
   const algorithm = parseAlgorithm(request, 'x-amz-checksum-algorithm');
   if (isRejection(algorithm)) return algorithm;
@@ -44,9 +44,5 @@ function parseUploadChecksum(request: S3Request): CreateMultipartUpload['checksu
       Message: 'The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.',
     });
   }
-  const only = algorithm === 'CRC64NVME' ? 'FULL_OBJECT' : algorithm.startsWith('SHA') ? 'COMPOSITE' : undefined;
-  if (only !== undefined && type !== undefined && type !== only) {
-    return reject('InvalidRequest', { Message: `The ${type} checksum type cannot be used with the ${algorithm} checksum algorithm.` });
-  }
-  return { algorithm, type: type ?? only ?? 'COMPOSITE' };
+  return { algorithm, type: type ?? multipartTypes[algorithm][0] };
 }

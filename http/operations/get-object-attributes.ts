@@ -1,5 +1,5 @@
 import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
-import type { ObjectAttributes, PartInfo } from '../../engine/vocabulary.ts';
+import type { Checksum, ObjectAttributes, PartInfo } from '../../engine/vocabulary.ts';
 import { listingRowsMax, parseVersionId } from '../parameters/listing-parameters.ts';
 import { checksumElement, checksumElements } from '../parameters/object-checksums.ts';
 import { httpDate, storageClassOf, versionHeader } from '../parameters/object-headers.ts';
@@ -28,7 +28,7 @@ export const getObjectAttributes: Operation = {
     const { object } = found;
     const fields: Record<Attribute, () => string> = {
       ETag: () => element('ETag', object.etag),
-      Checksum: () => (object.checksum ? `<Checksum>${checksumElements(object.checksum)}</Checksum>` : ''),
+      Checksum: () => (object.checksum ? `<Checksum>${checksumElements(withoutPartCount(object.checksum))}</Checksum>` : ''),
       ObjectParts: () => partsXml(found, page),
       StorageClass: () => element('StorageClass', storageClassOf(object)),
       ObjectSize: () => element('ObjectSize', object.size),
@@ -60,10 +60,18 @@ function parseCount(request: S3Request, header: string, fallback: number): numbe
   return /^\d{1,9}$/.test(sent) ? Number(sent) : reject('InvalidArgument', { ArgumentName: header, ArgumentValue: sent });
 }
 
+/** This operation alone shows a composite checksum so: the number of parts is a field of its own. */
+function withoutPartCount(checksum: Checksum): Checksum {
+  return { ...checksum, value: checksum.value.replace(/-\d+$/, '') };
+}
+
+/** Parts that have no checksum are not told of, only how many there are. */
 function partsXml({ object, parts, partsTruncated }: ObjectAttributes, page: { partNumberMarker: number; maxParts: number }): string {
   if (object.partCount === 0) return '';
+  const count = element('PartsCount', object.partCount);
+  if (object.checksum?.type !== 'COMPOSITE') return `<ObjectParts>${count}</ObjectParts>`;
   const fields =
-    element('PartsCount', object.partCount) +
+    count +
     element('PartNumberMarker', page.partNumberMarker) +
     element('NextPartNumberMarker', parts.at(-1)?.partNumber ?? page.partNumberMarker) +
     element('MaxParts', page.maxParts) +

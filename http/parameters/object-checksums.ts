@@ -1,8 +1,15 @@
 /** Checksums of objects and parts in headers and XML. */
-import type { ChecksumAlgorithm } from '../../engine/body.ts';
+import type { ChecksumAlgorithm, ChecksumType } from '../../engine/body.ts';
 import { type Rejection, reject } from '../../engine/rejection.ts';
 import type { Checksum } from '../../engine/vocabulary.ts';
-import { checksumForms, checksumHeader, decodeBase64, parseChecksumAlgorithm } from '../request/checksum-headers.ts';
+import {
+  checksumForms,
+  checksumHeader,
+  decodeBase64,
+  invalidHeader,
+  multipleChecksums,
+  parseChecksumAlgorithm,
+} from '../request/checksum-headers.ts';
 import type { S3Request } from '../request/s3-request.ts';
 import type { ResponseHeaders } from '../transport/listener.ts';
 import { element, textOf, type XmlElement } from '../xml.ts';
@@ -35,38 +42,58 @@ export function checksumElements(checksum: Checksum | undefined): string {
 export function parseAlgorithm(request: S3Request, header: string): ChecksumAlgorithm | undefined | Rejection {
   const sent = request.header(header);
   if (sent === undefined) return undefined;
-  return parseChecksumAlgorithm(sent) ?? reject('InvalidRequest', { ArgumentName: header, ArgumentValue: sent });
+  const algorithm = parseChecksumAlgorithm(sent);
+  if (algorithm !== undefined) return algorithm;
+  if (sent.includes(',')) return reject('InvalidRequest', { Message: `Invalid types are specified in ${header} header.` });
+  const known = checksumForms.map((form) => form.algorithm).sort();
+  const Message = `Checksum algorithm provided is unsupported. Please try again with any of the valid types: [${known.join(', ')}]`;
+  return reject('InvalidRequest', { Message });
 }
-
-export type ChecksumType = 'FULL_OBJECT' | 'COMPOSITE';
 
 /** Rejection: InvalidRequest. */
 export function parseChecksumType(request: S3Request): ChecksumType | undefined | Rejection {
   const sent = request.header('x-amz-checksum-type')?.toUpperCase();
   if (sent === undefined || sent === 'FULL_OBJECT' || sent === 'COMPOSITE') return sent;
-  return reject('InvalidRequest', { ArgumentName: 'x-amz-checksum-type', ArgumentValue: sent });
+  return invalidHeader('x-amz-checksum-type');
+}
+
+/** `x-amz-checksum-mode`: are checksums to be shown? Rejection: InvalidRequest. */
+export function parseChecksumMode(request: S3Request): boolean | Rejection {
+  const sent = request.header('x-amz-checksum-mode');
+  if (sent === undefined) return false;
+  return sent.toUpperCase() === 'ENABLED' || invalidHeader('x-amz-checksum-mode');
 }
 
 /** The one `x-amz-checksum-<algorithm>` header that describes an object rather than the body. Rejection: InvalidRequest. */
 export function claimedInHeaders(request: S3Request): ClaimedChecksum | undefined | Rejection {
-  return onlyClaim((form) => request.header(form.header));
+  const claims = claimsOf((form) => request.header(form.header));
+  if (claims.length > 1) return multipleChecksums();
+  const [claim] = claims;
+  if (claim === undefined) return undefined;
+  const { algorithm, value, form } = claim;
+  const well = decodeBase64(value.replace(/-\d{1,5}$/, ''), form.bytes) !== undefined;
+  return well ? { algorithm, value } : invalidHeader(form.header);
 }
 
-/** The one `<Checksum...>` element of a part in CompleteMultipartUpload. Rejection: InvalidRequest. */
+/** The one `<Checksum...>` element of a part in CompleteMultipartUpload. Rejection: InvalidArgument. */
 export function claimedInElement(part: XmlElement): ClaimedChecksum | undefined | Rejection {
-  return onlyClaim((form) => textOf(part, `Checksum${form.algorithm}`)?.trim());
+  const claims = claimsOf((form) => textOf(part, `Checksum${form.algorithm}`)?.trim());
+  const [claim] = claims;
+  if (claim === undefined) return undefined;
+  const { algorithm, value, form } = claim;
+  if (claims.length === 1 && decodeBase64(value, form.bytes) !== undefined) return { algorithm, value };
+  return reject('InvalidArgument', {
+    Message: 'Invalid Base64 or multiple checksums present in request',
+    ArgumentName: 'Checksum',
+    ArgumentValue: claims.map(({ algorithm, value }) => `${algorithm}:${value};`).join(''),
+  });
 }
 
 type Form = (typeof checksumForms)[number];
 
-function onlyClaim(sent: (form: Form) => string | undefined): ClaimedChecksum | undefined | Rejection {
-  let claim: ClaimedChecksum | undefined;
-  for (const form of checksumForms) {
+function claimsOf(sent: (form: Form) => string | undefined): (ClaimedChecksum & { readonly form: Form })[] {
+  return checksumForms.flatMap((form) => {
     const value = sent(form);
-    if (value === undefined) continue;
-    const well = decodeBase64(value.replace(/-\d{1,5}$/, ''), form.bytes) !== undefined;
-    if (claim !== undefined || !well) return reject('InvalidRequest', { ArgumentName: form.header, ArgumentValue: value });
-    claim = { algorithm: form.algorithm, value };
-  }
-  return claim;
+    return value === undefined ? [] : [{ algorithm: form.algorithm, value, form }];
+  });
 }

@@ -5,7 +5,7 @@ import type { S3Request } from '../request/s3-request.ts';
 import type { ResponseHeaders } from '../transport/listener.ts';
 import { parseReadConditions } from './conditions.ts';
 import { parseVersionId } from './listing-parameters.ts';
-import { checksumHeaders } from './object-checksums.ts';
+import { checksumHeaders, parseChecksumMode } from './object-checksums.ts';
 import { objectHeaders } from './object-headers.ts';
 import { parsePartNumber, parseRange } from './ranges.ts';
 
@@ -36,11 +36,13 @@ export function parseRead(request: S3Request): Read | Rejection {
   if (overrides.size > 0 && request.caller.accessKey === '') {
     return reject('InvalidRequest', { Message: 'Request specific response headers cannot be used for anonymous GET requests.' });
   }
+  const showChecksum = parseChecksumMode(request);
+  if (isRejection(showChecksum)) return showChecksum;
   const { bucket, key } = request;
   return {
     query: { bucket, key, ...version, conditions: parseReadConditions(request), range, partNumber },
     overrides,
-    showChecksum: request.header('x-amz-checksum-mode')?.toUpperCase() === 'ENABLED',
+    showChecksum,
   };
 }
 
@@ -67,8 +69,7 @@ export function readHeaders(found: ObjectHead, read: Read): ResponseHeaders {
   const { object, slice } = found;
   const headers = objectHeaders(object, read.overrides);
   if (isPartial(found)) headers.push(['Content-Range', `bytes ${slice.offset}-${slice.offset + slice.length - 1}/${object.size}`]);
-  // A checksum is of the whole object: beside a part of it, clients would hold it against the wrong bytes.
-  else if (read.showChecksum) headers.push(...checksumHeaders(object.checksum).map(([name, value]): [string, string] => [name, value]));
+  if (read.showChecksum) headers.push(...checksumHeaders(found.checksum).map(([name, value]): [string, string] => [name, value]));
   if (read.query.partNumber !== undefined && object.partCount > 0) headers.push(['x-amz-mp-parts-count', String(object.partCount)]);
   return headers;
 }

@@ -1,4 +1,5 @@
 import type { ChecksumAlgorithm } from '../../engine/body.ts';
+import { type Rejection, reject } from '../../engine/rejection.ts';
 
 interface ChecksumForm {
   readonly algorithm: ChecksumAlgorithm;
@@ -36,4 +37,12 @@ export function checksumHeader(algorithm: ChecksumAlgorithm): string {
 export function decodeBase64(text: string, bytes: number): Buffer | undefined {
   const decoded = Buffer.from(text, 'base64');
   return decoded.length === bytes && decoded.toString('base64') === text ? decoded : undefined;
+}
+
+export function invalidHeader(header: string): Rejection {
+  return reject('InvalidRequest', { Message: `Value for ${header} header is invalid.` });
+}
+
+export function multipleChecksums(): Rejection {
+  return reject('InvalidRequest', { Message: 'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.' });
 }

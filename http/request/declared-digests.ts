@@ -1,7 +1,14 @@
 import type { ChecksumAlgorithm } from '../../engine/body.ts';
 import { type Rejection, reject } from '../../engine/rejection.ts';
 import type { Payload } from '../auth/payload.ts';
-import { checksumFormOfHeader, checksumForms, decodeBase64, parseChecksumAlgorithm } from './checksum-headers.ts';
+import {
+  checksumFormOfHeader,
+  checksumForms,
+  decodeBase64,
+  invalidHeader,
+  multipleChecksums,
+  parseChecksumAlgorithm,
+} from './checksum-headers.ts';
 
 /** What a request's headers say its body must come to. */
 export interface DeclaredDigests {
@@ -26,7 +33,7 @@ export function declaredDigests(headers: ReadonlyMap<string, string>, payload: P
     if (value !== undefined || inTrailer) declared.push({ form, value });
     if (value !== undefined && inTrailer) return invalid('A checksum may be sent in a header or in a trailer, not in both.');
   }
-  if (declared.length > 1) return invalid('Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.');
+  if (declared.length > 1) return multipleChecksums();
   if (trailerNames.some((name) => checksumFormOfHeader(name) === undefined)) {
     return invalid('The value specified in the x-amz-trailer header is not supported.');
   }
@@ -39,7 +46,7 @@ export function declaredDigests(headers: ReadonlyMap<string, string>, payload: P
   let checksum: Buffer | undefined;
   if (only?.value !== undefined) {
     checksum = decodeBase64(only.value, only.form.bytes);
-    if (!checksum) return invalid(`Value for ${only.form.header} header is invalid.`);
+    if (!checksum) return invalidHeader(only.form.header);
   }
   const sha256 = payload.kind === 'hash' ? payload.sha256 : undefined;
   return { md5, sha256, algorithm: only?.form.algorithm, checksum, trailerNames };
@@ -55,13 +62,9 @@ function announcedAlgorithm(headers: ReadonlyMap<string, string>, found: Checksu
   const announced = headers.get('x-amz-sdk-checksum-algorithm');
   if (announced === undefined) return undefined;
   const algorithm = parseChecksumAlgorithm(announced);
-  if (algorithm === undefined) return invalid('Value for x-amz-sdk-checksum-algorithm header is invalid.');
-  if (algorithm === found) return undefined;
-  return invalid(
-    found === undefined
-      ? 'x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.'
-      : 'x-amz-sdk-checksum-algorithm and the checksum that was sent name different algorithms.',
-  );
+  if (algorithm !== undefined && algorithm === found) return undefined;
+  if (algorithm === undefined || found !== undefined) return invalidHeader('x-amz-sdk-checksum-algorithm');
+  return invalid('x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.');
 }
 
 function splitNames(value: string | undefined): string[] {

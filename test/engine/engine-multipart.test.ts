@@ -118,13 +118,16 @@ test('composite checksums', async () => {
   const target = await begin(opened, { checksum: { algorithm: 'SHA1', type: 'COMPOSITE' } });
   const pieces = [seededBytes(1000, 1), seededBytes(5, 2)];
   const parts = [];
-  for (const [at, bytes] of pieces.entries()) parts.push(await upload(opened, target, at + 1, bytes));
+  const sha1 = (bytes: Uint8Array): Buffer => createHash('sha1').update(bytes).digest();
+  for (const [at, bytes] of pieces.entries()) {
+    const checksum = { algorithm: 'SHA1', value: sha1(bytes).toString('base64') } as const;
+    parts.push({ ...(await upload(opened, target, at + 1, bytes)), checksum });
+  }
   const wrong = uploadBody('x', { algorithm: 'CRC32', checksum: Buffer.alloc(4) });
   await rejected(engine.uploadPart(caller(), { ...target, partNumber: 3, body: wrong }), 'InvalidRequest');
   assert.equal(wrong.bytesTaken, 0);
   const listed = await accepted(engine.listParts(caller(), { ...target, after: 0, max: 1 }));
   assert.deepEqual([listed.parts.map((part) => part.checksum?.algorithm), listed.next], [['SHA1'], 1]);
-  const sha1 = (bytes: Uint8Array): Buffer => createHash('sha1').update(bytes).digest();
   const value = `${sha1(Buffer.concat(pieces.map(sha1))).toString('base64')}-2`;
   const checksum = { algorithm: 'SHA1', value } as const;
   const written = await accepted(engine.completeMultipartUpload(caller(), finish(target, parts, { checksum, checksumType: 'COMPOSITE' })));

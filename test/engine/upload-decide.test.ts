@@ -112,7 +112,17 @@ test('CompleteMultipartUpload: a composite checksum is the digest of the parts, 
   const rows = [part(1, 100, { crc64: '' }), part(2, 5, { crc64: '' })];
   for (const row of rows) await composite.accept(uploadId, upload(row));
   const { algorithm, value } = rows[0]!.checksum!;
-  const list = [named(rows[0]!, { checksum: { algorithm, value } }), named(rows[1]!)];
+  const list = rows.map((row) => named(row, { checksum: { algorithm, value: row.checksum!.value } }));
+  const missing = 'The upload was created using a sha256 checksum. The complete request must include the checksum for each part.';
+  await composite.refused(uploadId, complete([list[0]!, named(rows[1]!)]), 'InvalidRequest', {
+    Message: `${missing} It was missing for part 2 in the request.`,
+  });
+  await composite.refused(uploadId, complete([named(rows[0]!, { checksum: { algorithm: 'CRC32', value: 'AAAAAA==' } })]), 'BadDigest', {
+    Message: 'The crc32 you specified for part 1 did not match what we received.',
+  });
+  await composite.refused(uploadId, complete([list[0]!, named(rows[1]!, { checksum: { algorithm, value } })]), 'InvalidPart', {
+    PartNumber: 2,
+  });
   const assembly = (await composite.accept(uploadId, complete(list, { checksumType: 'COMPOSITE' }))).reply as Assembly;
   const digestOf = Buffer.concat(rows.map((row) => Buffer.from(row.checksum!.value, 'base64')));
   assert.deepEqual(assembly.checksum, { algorithm: 'SHA256', digestOf });
