@@ -1,7 +1,9 @@
 import type { Disk, DiskFile } from '../disk.ts';
 import { JournalCorrupt, JournalUnavailable } from '../journal.ts';
 import {
+  type Behind,
   type Extent,
+  follows,
   framesOf,
   type GroupHeader,
   groupBytes,
@@ -45,16 +47,18 @@ export class Copies {
   }
 
   /**
-   * The groups of a segment from a group's offset `from` up to `extent.bytes`.
+   * The groups of a segment from a group's offset `from` up to `extent.bytes`. `behind`: what lies before `from`, where that is known.
    * @throws JournalCorrupt no mirror has a whole copy of some group.
    * @throws JournalUnavailable no mirror can be read.
    */
-  async *groups(extent: Extent, from: number): AsyncGenerator<GroupRun> {
+  async *groups(extent: Extent, from: number, behind?: Behind): AsyncGenerator<GroupRun> {
     let at = from;
+    let last = from === 0 ? { segment: extent.firstSequence } : behind;
     while (at < extent.bytes) {
-      const run = await this.#runAt(extent, at);
+      const run = await this.#runAt(extent, at, last);
       yield run;
       at += run.bytes.length;
+      last = run.groups.at(-1)?.header;
     }
   }
 
@@ -74,12 +78,12 @@ export class Copies {
     for (const { file } of files) await file.close().catch(() => undefined);
   }
 
-  async #runAt(extent: Extent, at: number): Promise<GroupRun> {
+  async #runAt(extent: Extent, at: number, behind: Behind | undefined): Promise<GroupRun> {
     const damaged: Disk[] = [];
     let trouble: unknown;
     for (const disk of this.#options.disks()) {
       try {
-        const run = await this.#wholeGroups(disk, extent, at);
+        const run = await this.#wholeGroups(disk, extent, { at, behind });
         if (run === undefined) {
           damaged.push(disk);
           continue;
@@ -99,11 +103,12 @@ export class Copies {
   }
 
   /** undefined when the copy is damaged at `at`. */
-  async #wholeGroups(disk: Disk, extent: Extent, at: number): Promise<GroupRun | undefined> {
+  async #wholeGroups(disk: Disk, extent: Extent, { at, behind }: Place): Promise<GroupRun | undefined> {
     const left = extent.bytes - at;
-    const run = wholeRun(await this.#read(disk, extent.firstSequence, { offset: at, length: Math.min(left, readBytes) }), at);
+    const run = wholeRun(await this.#read(disk, extent.firstSequence, { offset: at, length: Math.min(left, readBytes) }), { at, behind });
     if (run.groups.length > 0 || left <= readBytes) return run.groups.length > 0 ? run : undefined;
-    const large = wholeRun(await this.#read(disk, extent.firstSequence, { offset: at, length: Math.min(left, groupBytesMax) }), at, 1);
+    const largest = await this.#read(disk, extent.firstSequence, { offset: at, length: Math.min(left, groupBytesMax) });
+    const large = wholeRun(largest, { at, behind }, 1);
     return large.groups.length > 0 ? large : undefined;
   }
 
@@ -125,15 +130,24 @@ export class Copies {
   }
 }
 
-/** The whole groups at the start of `bytes`, which lie at `fileOffset` of their segment. */
-function wholeRun(bytes: Buffer, fileOffset: number, groupsMax = Number.MAX_SAFE_INTEGER): GroupRun {
+/** Where a run begins, and what has to lie before it. */
+interface Place {
+  readonly at: number;
+  readonly behind: Behind | undefined;
+}
+
+/** The whole groups at the start of `bytes`, each of them behind the one before. */
+function wholeRun(bytes: Buffer, place: Place, groupsMax = Number.MAX_SAFE_INTEGER): GroupRun {
   const groups: { header: GroupHeader; frames: number[] }[] = [];
   let at = 0;
+  let { behind } = place;
   while (at < bytes.length && groups.length < groupsMax) {
-    const header = groupHeaderAt(bytes, at, fileOffset + at);
-    const frames = header && framesOf(bytes, at, header);
-    if (!header || !frames) break;
+    const header = groupHeaderAt(bytes, at, place.at + at);
+    if (!header || (behind && !follows(header, behind))) break;
+    const frames = framesOf(bytes, at, header);
+    if (!frames) break;
     groups.push({ header, frames });
+    behind = header;
     at += groupBytes(header);
   }
   return { bytes: bytes.subarray(0, at), groups };

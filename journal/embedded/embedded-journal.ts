@@ -14,7 +14,7 @@ import { examine, writeEpoch } from './log.ts';
 import type { Mirror, PlacedGroup } from './mirror.ts';
 import { type MirrorReport, MirrorSet, type MirrorStatus, type Timer } from './mirror-set.ts';
 import { readRecords } from './reader.ts';
-import { type Recovered, recover, tooFew } from './recovery.ts';
+import { type Acknowledged, type Recovered, recover, tooFew } from './recovery.ts';
 import { RepairCancelled, repair } from './repair.ts';
 import { SegmentScanner } from './segment-scanner.ts';
 
@@ -22,6 +22,8 @@ export interface EmbeddedJournalOptions {
   /** The configured mirrors, one a drive, also those that are away now: a majority of all of them must be there; all, when it is new. */
   readonly disks: readonly Disk[];
   readonly headOf: HeadOf;
+  /** Asked before anything is written: what is known of acknowledged records when the log is found to end with the record `found`. */
+  readonly acknowledged?: (found: number) => Promise<Acknowledged>;
   /** A segment that would grow beyond this many bytes is followed by a new one. */
   readonly segmentBytes?: number;
   /** Lets the mirrors beyond a majority write a little later than the others, several groups at once. */
@@ -59,7 +61,8 @@ const segmentBytesDefault = 16 * 1024 * 1024;
 
 /**
  * Opens the journal that lies on the drives themselves.
- * @throws JournalUnavailable fewer than a majority of the mirrors can be read and written.
+ * @throws JournalUnavailable fewer than a majority of the mirrors can be read and written, or acknowledged records are whole on none of
+ * them: then nothing was written.
  */
 export async function openEmbeddedJournal(options: EmbeddedJournalOptions): Promise<EmbeddedJournal> {
   const journal = new MirroredJournal(options);
@@ -211,11 +214,18 @@ class MirroredJournal implements EmbeddedJournal {
     if (candidates.length < majority) throw tooFew(all, majority, `${candidates.length} that are there`);
     for (const mirror of candidates) mirror.detach('');
     await Promise.all(candidates.map((mirror) => mirror.during(mirror.idle()).catch(() => undefined)));
-    const recovered = await recover({ mirrors: candidates, majority, configured: all.length });
+    const acknowledged = (found: number): Promise<Acknowledged> => this.#acknowledged(found);
+    const recovered = await recover({ mirrors: candidates, majority, configured: all.length, acknowledged });
     if (this.#closing) throw new JournalUnavailable('the journal is closed');
     await this.#beginEpoch(recovered);
     for (const mirror of candidates) this.#mirrors.tell(mirror, mirror.state === 'attached' ? 'attached' : 'detached');
     for (const mirror of recovered.behind) this.#join(mirror);
+  }
+
+  async #acknowledged(found: number): Promise<Acknowledged> {
+    const own = { sequence: this.#lastSequence, because: `this process was told of record ${this.#lastSequence}` };
+    if (found < own.sequence) return own;
+    return (await this.#options.acknowledged?.(found)) ?? own;
   }
 
   /** The epoch counts once a majority holds its marker: from then on no other log can win. */
@@ -346,7 +356,8 @@ class MirroredJournal implements EmbeddedJournal {
       const copies = this.#mirrors.copies(() => epoch);
       try {
         const log = await mirror.during(examine(mirror.disk, new SegmentScanner()));
-        await mirror.during(repair({ disk: mirror.disk, log, truth: extents, copies, tail: copies, cancelled: overtaken }));
+        const task = { disk: mirror.disk, log, truth: extents, copies, tail: copies, winner: false, cancelled: overtaken };
+        await mirror.during(repair(task));
         await mirror.during(writeEpoch(mirror.disk, epoch));
       } catch (error) {
         if (!(error instanceof RepairCancelled)) throw error;

@@ -11,7 +11,7 @@ const filesAtOnce = 16;
 /** What one mirror holds, as far as its names, sizes and last segment tell. */
 export interface MirrorLog {
   /** The newest epoch that this mirror promised to; undefined where nothing was promised: a new drive, or one that was being filled. */
-  readonly promised: number | undefined;
+  readonly promised: number | 'unreadable' | undefined;
   /** All segment files and their sizes, whatever they hold. */
   readonly files: readonly Extent[];
   /** The segments before the last with a whole group, by the size of their files. */
@@ -31,7 +31,7 @@ export async function examine(disk: Disk, scanner: SegmentScanner): Promise<Mirr
   const files = await segmentsOf(disk);
   for (let at = files.length - 1; at >= 0; at--) {
     const { firstSequence } = files[at] as Extent;
-    const scan = await withFile(disk, segmentPath(firstSequence), 'read', (file) => scanner.scan(file));
+    const scan = await withFile(disk, segmentPath(firstSequence), 'read', (file) => scanner.scan(file, firstSequence));
     const { last, tail, holes } = scan;
     if (last === undefined) continue;
     return {
@@ -62,15 +62,14 @@ async function extentOf(disk: Disk, firstSequence: number): Promise<Extent> {
   return { firstSequence, bytes: await withFile(disk, segmentPath(firstSequence), 'read', (file) => file.size()) };
 }
 
-async function readEpoch(disk: Disk): Promise<number | undefined> {
+async function readEpoch(disk: Disk): Promise<MirrorLog['promised']> {
   if (!(await disk.exists(epochPath))) return undefined;
   const text = await withFile(disk, epochPath, 'read', async (file) => {
     const bytes = Buffer.alloc(64);
     return bytes.toString('latin1', 0, await file.read(bytes, 0));
   });
   const [, digits, crc] = /^(\d{1,15}) ([0-9a-f]{8})\n$/.exec(text) ?? [];
-  // A damaged promise is none: the mirror's log is then not believed, and filled again from the others.
-  return digits !== undefined && crc === checkOf(digits) ? Number(digits) : undefined;
+  return digits !== undefined && crc === checkOf(digits) ? Number(digits) : 'unreadable';
 }
 
 /** Promises durably to follow no epoch before this one. */
@@ -83,6 +82,19 @@ export async function writeEpoch(disk: Disk, epoch: number): Promise<void> {
   });
   await disk.rename(epochPathNext, epochPath);
   await disk.syncDirectory(journalDirectory);
+}
+
+/** Places of a mirror that hold no whole group, for people. After a crash the last of them is what was being written. */
+export function damageOf({ name }: Disk, log: MirrorLog): string[] {
+  const { current, files } = log;
+  const spans = (current?.scan.holes ?? []).map(({ from, to }) => ({ from, to }));
+  if (current && current.scan.fileBytes > current.scan.validBytes)
+    spans.push({ from: current.scan.validBytes, to: current.scan.fileBytes });
+  const inCurrent = spans.map(
+    ({ from, to }) => `bytes ${from} to ${to} of ${name}/${segmentPath(current!.firstSequence)} are no whole group`,
+  );
+  const behind = files.filter(({ firstSequence, bytes }) => bytes > 0 && firstSequence > (current?.firstSequence ?? 0));
+  return [...inCurrent, ...behind.map(({ firstSequence }) => `${name}/${segmentPath(firstSequence)} has no whole group`)];
 }
 
 export async function requireDirectory(disk: Disk): Promise<void> {

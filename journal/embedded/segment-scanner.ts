@@ -1,11 +1,13 @@
 /** Reads whole segments: which groups in them are valid, what is torn and what is damaged. */
 import type { DiskFile } from '../disk.ts';
-import { framesOf, type GroupHeader, groupBytes, groupHeaderAt, magicBytes } from './segment.ts';
+import { type Behind, follows, framesOf, type GroupHeader, groupBytes, groupHeaderAt, magicBytes, mayFollow } from './segment.ts';
 
 /** Damaged bytes between groups that are whole. */
 export interface Hole {
   readonly from: number;
   readonly to: number;
+  /** What lies before it. */
+  readonly behind: Behind;
 }
 
 /** What one segment file holds. */
@@ -36,6 +38,8 @@ const pieceBytesDefault = 1024 * 1024;
 export class SegmentScanner {
   readonly #pieceBytes: number;
   #bytes: Buffer = Buffer.alloc(0);
+  /** Which segment `#bytes` are. */
+  #segment = 0;
   /** After each group of `#bytes`, up to the first hole. */
   #progress: Progress[] = [];
 
@@ -43,14 +47,18 @@ export class SegmentScanner {
     this.#pieceBytes = pieceBytes;
   }
 
-  async scan(file: DiskFile): Promise<SegmentScan> {
+  /** `segment`: the sequence in the file's name. Groups that belong elsewhere don't count. */
+  async scan(file: DiskFile, segment: number): Promise<SegmentScan> {
     const fileBytes = await file.size();
-    const shared = await this.#sharedBytes(file, fileBytes);
+    const shared = segment === this.#segment ? await this.#sharedBytes(file, fileBytes) : 0;
     const begin = this.#progress.findLast(({ validBytes }) => validBytes <= shared);
-    if (begin !== undefined) return { ...scanOn(begin, await rest(file, begin.validBytes, fileBytes), () => undefined), fileBytes };
+    if (begin !== undefined) {
+      return { ...scanOn(begin, { segment, bytes: await rest(file, begin.validBytes, fileBytes) }, () => undefined), fileBytes };
+    }
     this.#bytes = await rest(file, 0, fileBytes);
+    this.#segment = segment;
     this.#progress = [];
-    const end = scanOn(nothingYet, this.#bytes, (progress) => this.#progress.push(progress));
+    const end = scanOn(nothingYet, { segment, bytes: this.#bytes }, (progress) => this.#progress.push(progress));
     return { ...end, fileBytes };
   }
 
@@ -75,21 +83,27 @@ async function rest(file: DiskFile, from: number, fileBytes: number): Promise<Bu
 }
 
 /** `bytes` begin where `begin` ended. `whole` is told of each group as long as there is no hole. */
-function scanOn(begin: Progress, bytes: Buffer, whole: (progress: Progress) => void): Progress {
+function scanOn(
+  begin: Progress,
+  { segment, bytes }: { readonly segment: number; readonly bytes: Buffer },
+  whole: (progress: Progress) => void,
+): Progress {
   let { last, tail, validBytes } = begin;
   const holes = [...begin.holes];
   const base = validBytes;
   let at = 0;
   while (at < bytes.length) {
     const header = groupHeaderAt(bytes, at, base + at);
-    const valid = header !== undefined && framesOf(bytes, at, header) !== undefined && (last === undefined || header.index > last.index);
+    const behind: Behind = last ?? { segment };
+    const inPlace = base + at === validBytes ? follows : mayFollow;
+    const valid = header !== undefined && inPlace(header, behind) && framesOf(bytes, at, header) !== undefined;
     if (!valid) {
       const next = bytes.indexOf(magicBytes, at + 1);
       if (next < 0) break;
       at = next;
       continue;
     }
-    if (base + at > validBytes) holes.push({ from: validBytes, to: base + at });
+    if (base + at > validBytes) holes.push({ from: validBytes, to: base + at, behind });
     last = header;
     tail = [...tail.filter((group) => group.index > header.settled), header];
     at += groupBytes(header);

@@ -91,6 +91,21 @@ export function lastSequenceOf(header: GroupHeader): number {
   return header.firstSequence + header.records - 1;
 }
 
+/** Where the next group belongs: behind which group, or at the start of which segment. */
+export type Behind = GroupHeader | { readonly segment: number };
+
+/** Whether a group may lie directly behind another one, or begin a segment: whole groups of another place are no part of the log here. */
+export function follows(header: GroupHeader, behind: Behind): boolean {
+  if ('segment' in behind) return header.firstSequence === behind.segment;
+  return header.index === behind.index + 1 && header.firstSequence === lastSequenceOf(behind) + 1;
+}
+
+/** Whether a group may lie somewhere behind another one, with damaged bytes between them. */
+export function mayFollow(header: GroupHeader, behind: Behind): boolean {
+  if ('segment' in behind) return header.firstSequence >= behind.segment;
+  return header.index > behind.index && header.firstSequence > lastSequenceOf(behind);
+}
+
 /** The offsets of a group's frames in `bytes`, whose header is at `at`; undefined when one of them is damaged or missing. */
 export function framesOf(bytes: Buffer, at: number, header: GroupHeader): number[] | undefined {
   const end = at + groupBytes(header);

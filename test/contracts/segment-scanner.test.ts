@@ -62,8 +62,8 @@ test('segments that share a beginning are scanned as if each were the first', as
     const scanner = new SegmentScanner(pieceBytes);
     for (const bytes of [twin(whole, random), twin(whole, random), twin(whole, random)]) {
       const file = await fileOf(`round ${round}`, bytes);
-      const expected = await new SegmentScanner().scan(file);
-      assert.deepEqual(await scanner.scan(file), expected, `round ${round}`);
+      const expected = await new SegmentScanner().scan(file, 1);
+      assert.deepEqual(await scanner.scan(file, 1), expected, `round ${round}`);
       if (expected.holes.length > 0 || expected.validBytes < bytes.length) apart++;
     }
   }
@@ -73,7 +73,7 @@ test('segments that share a beginning are scanned as if each were the first', as
 test('what is shared is not scanned again', async () => {
   const whole = segment(seededRandom(1));
   const scanner = new SegmentScanner(pieceBytes);
-  await scanner.scan(await fileOf('first', whole));
+  await scanner.scan(await fileOf('first', whole), 1);
   const file = await fileOf('second', whole);
   let largest = 0;
   const watched: DiskFile = {
@@ -84,6 +84,6 @@ test('what is shared is not scanned again', async () => {
       return file.read(target, position);
     },
   };
-  assert.equal((await scanner.scan(watched)).validBytes, whole.length);
+  assert.equal((await scanner.scan(watched, 1)).validBytes, whole.length);
   assert.equal(largest, pieceBytes);
 });

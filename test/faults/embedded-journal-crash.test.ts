@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { openEmbeddedJournal } from '../../journal/embedded/embedded-journal.ts';
 import { emptyStream, JournalOutcomeUnknown, JournalUnavailable } from '../../journal/journal.ts';
 import { type MemoryDisk, memoryDisk } from '../../journal/memory-disk.ts';
+import { contentsOf, type Filled, filled, segmentBytes, segments } from '../support/filled-journal.ts';
 import { JournalTrial } from '../support/journal-trial.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
@@ -152,50 +153,6 @@ function strike(trial: JournalTrial, disk: MemoryDisk): void {
     disk.restore();
     trial.journal.mirrorReturned(disk.name, disk);
   }
-}
-
-interface Filled {
-  readonly disks: MemoryDisk[];
-  readonly contents: string[];
-}
-
-const segmentBytes = 4000;
-
-async function filled(mirrors: number, records: number, seed: number): Promise<Filled> {
-  const random = seededRandom(seed);
-  const disks = Array.from({ length: mirrors }, (_, index) => memoryDisk(`drive${index}`, random));
-  const journal = await openEmbeddedJournal({ disks, headOf: () => emptyStream, segmentBytes });
-  const contents: string[] = [];
-  let expected = emptyStream;
-  for (let index = 0; index < records; index++) {
-    contents.push(`record ${index} ${'.'.repeat(index * 3)}`);
-    expected = (await journal.append({ stream: 'bucket/a', expected, time: index, payload: Buffer.from(contents[index] as string) })).head;
-  }
-  await journal.close();
-  return { disks, contents };
-}
-
-async function contentsOf(disks: readonly MemoryDisk[]): Promise<string[]> {
-  const journal = await openEmbeddedJournal({ disks, headOf: () => emptyStream, segmentBytes });
-  try {
-    const contents: string[] = [];
-    for await (const { payload } of journal.read(0)) contents.push(Buffer.from(payload).toString());
-    return contents;
-  } finally {
-    await journal.close();
-  }
-}
-
-/** path -> bytes of every segment of a mirror. */
-async function segments(disk: MemoryDisk): Promise<Record<string, string>> {
-  const held: Record<string, string> = {};
-  for (const name of (await disk.list('journal')).filter((entry) => entry.endsWith('.log'))) {
-    const file = await disk.open(`journal/${name}`, 'read');
-    const bytes = Buffer.alloc(await file.size());
-    await file.read(bytes, 0);
-    held[name] = bytes.toString('base64');
-  }
-  return held;
 }
 
 test('bit rot in any place of one mirror is not believed, and mended from the others', async () => {
