@@ -5,6 +5,8 @@ import type { ChunkSignatures } from './chunk-signatures.ts';
 
 /** Longest line in front of a chunk: size, extensions and signature take about 100 bytes. */
 export const chunkHeaderBytesMax = 1024;
+/** Every chunk but the last has at least so many bytes. */
+export const chunkBytesMin = 8 * 1024;
 /** All trailer lines of a body together. */
 export const trailerBytesMax = 16 * 1024;
 
@@ -26,7 +28,8 @@ export interface ChunkedBodyOptions {
  * The bytes inside aws-chunked framing. Pieces are views on the source's chunks, so memory is bounded by them and one line;
  * the last piece of a chunk is handed on only after the chunk's signature held. Everything behind the final chunk, up to the
  * end of the HTTP body, is trailers.
- * read() throws BodyRejected: IncompleteBody, InvalidRequest, InvalidSignature, SignatureDoesNotMatch.
+ * read() throws BodyRejected: IncompleteBody for framing that is broken too, as S3 tells it, InvalidChunkSizeError, MalformedTrailerError,
+ * InvalidSignature, SignatureDoesNotMatch.
  */
 export class ChunkedBody implements Body {
   /** By lower-case name; complete after read() returned null. */
@@ -38,6 +41,9 @@ export class ChunkedBody implements Body {
   #piece: Uint8Array = new Uint8Array(0);
   #at = 0;
   #place: 'header' | 'data' | 'dataEnd' | 'trailers' | 'end' = 'header';
+  /** Chunks begun, and what the header of the newest says. */
+  #chunks = 0;
+  #chunkBytes = 0;
   /** Bytes of the current chunk still to come. */
   #remaining = 0;
   #signature = '';
@@ -94,32 +100,43 @@ export class ChunkedBody implements Body {
     const before = this.#at;
     const inTrailers = this.#place === 'trailers';
     this.#at = this.#line.feed(this.#piece, this.#at, inTrailers ? trailerBytesMax : chunkHeaderBytesMax);
-    if (inTrailers && (this.#trailerBytes += this.#at - before) > trailerBytesMax) throw malformed('The trailers are too long.');
+    if (inTrailers && (this.#trailerBytes += this.#at - before) > trailerBytesMax) throw malformedTrailer();
     const line = this.#line.take();
     if (line === undefined) return undefined;
     if (inTrailers) this.#addTrailer(line);
-    else if (!line.endsWith('\r')) throw malformed('A line of the chunked body does not end in CR LF.');
+    else if (!line.endsWith('\r')) throw malformed();
     else if (this.#place === 'header') this.#startChunk(line.slice(0, -1));
     else if (line === '\r') this.#place = 'header';
-    else throw malformed('A chunk is longer than its header says.');
+    else throw malformed();
     return undefined;
   }
 
   #startChunk(line: string): void {
     const [size = '', ...extensions] = line.split(';');
-    if (!sizeDigits.test(size)) throw malformed('The header of a chunk is malformed.');
+    if (!sizeDigits.test(size)) throw malformed();
     const { signatures, decodedLength } = this.#options;
     if (signatures) {
       const extension = extensions.map((text) => text.trim()).find((text) => text.startsWith(signatureExtension));
-      if (extension === undefined) throw malformed('A chunk is not signed.');
+      if (extension === undefined) throw malformed();
       this.#signature = extension.slice(signatureExtension.length);
       this.#hash = createHash('sha256');
     }
-    this.#remaining = Number.parseInt(size, 16);
+    this.#countChunk(Number.parseInt(size, 16));
     this.#decoded += this.#remaining;
     if (decodedLength !== undefined && this.#decoded > decodedLength) throw incomplete(decodedLength, this.#decoded);
     this.#place = this.#remaining === 0 ? 'trailers' : 'data';
     if (this.#remaining === 0) this.#checkChunk();
+  }
+
+  /** That a chunk was too small shows when another follows. */
+  #countChunk(bytes: number): void {
+    const before = this.#chunkBytes;
+    this.#chunks += 1;
+    if (bytes > 0 && this.#chunks > 1 && before < chunkBytesMin) {
+      throw new BodyRejected(reject('InvalidChunkSizeError', { Chunk: this.#chunks, BadChunkSize: before }));
+    }
+    this.#chunkBytes = bytes;
+    this.#remaining = bytes;
   }
 
   #takeData(): Uint8Array {
@@ -144,16 +161,15 @@ export class ChunkedBody implements Body {
   #addTrailer(line: string): void {
     if (line.trim() === '') return;
     const colon = line.indexOf(':');
+    if (colon < 1) throw malformedTrailer();
     const name = line.slice(0, colon).trim().toLowerCase();
     const value = line.slice(colon + 1).trim();
     if (name === trailerSignatureName && this.#options.signatures) {
-      if (this.#trailerSignature !== undefined) throw malformed('The trailers are signed twice.');
+      if (this.#trailerSignature !== undefined) throw malformedTrailer();
       this.#trailerSignature = value;
       return;
     }
-    if (!this.#options.trailerNames.includes(name) || this.trailers.has(name)) {
-      throw malformed('A trailer was sent that x-amz-trailer did not declare.');
-    }
+    if (!this.#options.trailerNames.includes(name) || this.trailers.has(name)) throw malformedTrailer();
     this.trailers.set(name, value);
     this.#signedTrailers += `${name}:${value}\n`;
   }
@@ -164,11 +180,9 @@ export class ChunkedBody implements Body {
     if (this.#place === 'trailers' && this.#line.pending) this.#addTrailer(this.#line.takeRest());
     if (this.#place !== 'trailers') throw incomplete(decodedLength, this.#decoded - this.#remaining);
     if (decodedLength !== undefined && this.#decoded !== decodedLength) throw incomplete(decodedLength, this.#decoded);
-    for (const name of trailerNames) {
-      if (!this.trailers.has(name)) throw malformed('A trailer declared in x-amz-trailer was not sent.');
-    }
+    if (trailerNames.some((name) => !this.trailers.has(name))) throw malformedTrailer();
     if (signatures && (trailerNames.length > 0 || this.#trailerSignature !== undefined)) {
-      if (this.#trailerSignature === undefined) throw malformed('The trailers are not signed.');
+      if (this.#trailerSignature === undefined) throw malformedTrailer();
       refuse(signatures.verifyTrailers(this.#signedTrailers, this.#trailerSignature));
     }
     this.#place = 'end';
@@ -184,7 +198,7 @@ class LineReader {
   feed(piece: Uint8Array, at: number, bytesMax: number): number {
     const found = piece.indexOf(lineFeed, at);
     const end = found < 0 ? piece.length : found;
-    if (this.#text.length + end - at > bytesMax) throw malformed('A line of the chunked body is too long.');
+    if (this.#text.length + end - at > bytesMax) throw malformed();
     this.#text += Buffer.from(piece.buffer, piece.byteOffset + at, end - at).toString('latin1');
     this.#whole = found >= 0;
     return found < 0 ? end : found + 1;
@@ -211,8 +225,13 @@ function refuse(rejection: Rejection | undefined): void {
   if (rejection) throw new BodyRejected(rejection);
 }
 
-function malformed(message: string): BodyRejected {
-  return new BodyRejected(reject('InvalidRequest', { Message: message }));
+/** S3 tells framing that can't be read as a body that ended where it can be read no further. */
+function malformed(): BodyRejected {
+  return new BodyRejected(reject('IncompleteBody', { Message: 'The request body terminated unexpectedly' }));
+}
+
+function malformedTrailer(): BodyRejected {
+  return new BodyRejected(reject('MalformedTrailerError'));
 }
 
 function incomplete(expected: number | undefined, provided: number): BodyRejected {

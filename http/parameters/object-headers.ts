@@ -2,6 +2,7 @@
 import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
 import type { ObjectInfo, ObjectMetadata } from '../../engine/vocabulary.ts';
 import { remembering } from '../remembering.ts';
+import { namesAwsChunked } from '../request/request-body.ts';
 import type { S3Request } from '../request/s3-request.ts';
 import type { ResponseHeaders } from '../transport/listener.ts';
 
@@ -41,7 +42,7 @@ export function parseMetadata(request: S3Request): ObjectMetadata | Rejection {
   const headers: [string, string][] = Object.entries(placement ?? {});
   for (const name of storedHeaders) {
     const sent = request.header(name);
-    const kept = sent === undefined ? '' : storedValue(name, sent);
+    const kept = sent !== undefined && name === 'content-encoding' && request.framed ? withoutFraming(sent) : (sent ?? '');
     if (kept !== '') headers.push([name, kept]);
     else if (name === 'content-type') headers.push([name, defaultContentType]);
   }
@@ -74,9 +75,9 @@ export function parsePlacement(request: S3Request): Readonly<Record<string, stri
   };
 }
 
-/** What is kept of a header: `aws-chunked` described the transfer. */
-function storedValue(name: (typeof storedHeaders)[number], sent: string): string {
-  if (name !== 'content-encoding' || !/aws-chunked/i.test(sent)) return sent;
+/** Where the body is framed, `aws-chunked` described the transfer; elsewhere it is a word like any other. */
+function withoutFraming(sent: string): string {
+  if (!namesAwsChunked(sent)) return sent;
   const codings = sent.split(',').map((coding) => coding.trim());
   return codings.filter((coding) => coding !== '' && coding.toLowerCase() !== 'aws-chunked').join(',');
 }

@@ -56,6 +56,9 @@ export class AuthenticatedRequest implements S3Request {
   get domains(): readonly string[] {
     return this.#parts.domains;
   }
+  get framed(): boolean {
+    return this.#parts.authenticated.payload.kind === 'chunked';
+  }
 
   header(name: string): string | undefined {
     return this.#parts.headers.get(name);

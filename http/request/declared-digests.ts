@@ -31,11 +31,11 @@ export function declaredDigests(headers: ReadonlyMap<string, string>, payload: P
     const value = headers.get(form.header);
     const inTrailer = trailerNames.includes(form.header);
     if (value !== undefined || inTrailer) declared.push({ form, value });
-    if (value !== undefined && inTrailer) return invalid('A checksum may be sent in a header or in a trailer, not in both.');
+    if (value !== undefined && inTrailer) return multipleChecksums();
   }
   if (declared.length > 1) return multipleChecksums();
   if (trailerNames.some((name) => checksumFormOfHeader(name) === undefined)) {
-    return invalid('The value specified in the x-amz-trailer header is not supported.');
+    return invalid('The value specified in the x-amz-trailer header is not supported');
   }
   if (trailerNames.length > 0 && !(payload.kind === 'chunked' && payload.trailers)) {
     return invalid('x-amz-trailer needs an x-amz-content-sha256 that announces trailers.');

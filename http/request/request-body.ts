@@ -19,21 +19,35 @@ export interface BodySource {
   readonly chunkSigning: ChunkSigning | undefined;
 }
 
-/** Bytes the client declares, framing taken off; undefined when it doesn't say. Rejection: InvalidArgument, EntityTooLarge. */
+/**
+ * Bytes the client declares, framing taken off; undefined when it doesn't say, which HTTP chunks alone may. Rejection: MissingContentLength,
+ * InvalidArgument for framing that the signature doesn't announce, EntityTooLarge.
+ */
 export function declaredLength({ exchange, headers, payload }: BodySource): number | undefined | Rejection {
   let length = exchange.contentLength;
   if (payload.kind === 'chunked') {
     const decoded = headers.get('x-amz-decoded-content-length');
-    if (decoded !== undefined && !/^\d{1,15}$/.test(decoded)) {
-      return reject('InvalidArgument', { ArgumentName: 'x-amz-decoded-content-length', ArgumentValue: decoded });
-    }
+    if (decoded === undefined ? length !== undefined : !/^\d{1,15}$/.test(decoded)) return reject('MissingContentLength');
     length = decoded === undefined ? undefined : Number(decoded);
+  } else if (payload.kind === 'unsigned' && namesAwsChunked(headers.get('content-encoding'))) {
+    return unannouncedFraming(headers.get('content-encoding') as string);
   }
   if (length !== undefined && length > uploadBytesMax) return tooLarge(length);
   return length;
 }
 
-/** Opens the body for reading. Rejection: InvalidArgument, EntityTooLarge, InvalidDigest, InvalidRequest. */
+/** Whether a Content-Encoding speaks of aws-chunked. */
+export function namesAwsChunked(contentEncoding: string | undefined): boolean {
+  return contentEncoding !== undefined && /(^|,)\s*aws-chunked\s*(,|$)/i.test(contentEncoding);
+}
+
+/** Stored as it comes, the framing would become part of the object. */
+function unannouncedFraming(contentEncoding: string): Rejection {
+  const Message = 'aws-chunked encoding is not supported when x-amz-content-sha256 UNSIGNED-PAYLOAD is supplied';
+  return reject('InvalidArgument', { ArgumentName: 'Content-Encoding', ArgumentValue: contentEncoding, Message });
+}
+
+/** Opens the body for reading. Rejection: MissingContentLength, InvalidArgument, EntityTooLarge, InvalidDigest, InvalidRequest. */
 export function openBody(source: BodySource): OpenedBody | Rejection {
   const length = declaredLength(source);
   if (isRejection(length)) return length;

@@ -20,6 +20,8 @@ export interface S3Request {
   readonly region: string;
   /** Lower-case domains below which a host name starts with the bucket's. */
   readonly domains: readonly string[];
+  /** The body comes framed as aws-chunked. */
+  readonly framed: boolean;
   header(name: string): string | undefined;
   /**
    * The bytes to store: aws-chunked framing removed and verified, with the digests the client declared in headers and
