@@ -54,7 +54,7 @@ export interface Engine {
   uploadPart(caller: v.Caller, command: v.UploadPart): Outcome<v.PartInfo>;
   uploadPartCopy(caller: v.Caller, command: v.UploadPartCopy): Outcome<v.PartInfo & { readonly sourceVersionId: string | undefined }>;
   completeMultipartUpload(caller: v.Caller, command: v.CompleteMultipartUpload): Outcome<v.Written>;
-  abortMultipartUpload(caller: v.Caller, target: v.UploadTarget): Outcome<null>;
+  abortMultipartUpload(caller: v.Caller, command: v.AbortMultipartUpload): Outcome<null>;
   listParts(caller: v.Caller, query: v.ListParts): Outcome<v.PartPage>;
   listMultipartUploads(caller: v.Caller, query: v.ListMultipartUploads): Outcome<v.UploadPage>;
 
@@ -157,7 +157,7 @@ function multipartMethods(door: Door, gate: Gate): Pick<Engine, MultipartMethod>
     uploadPart: (caller, command) => gate.passWith(command.body, () => multipart.uploadPart(door, caller, command)),
     uploadPartCopy: (caller, command) => gate.pass(() => multipart.uploadPartCopy(door, caller, command)),
     completeMultipartUpload: (caller, command) => gate.pass(() => completeMultipartUpload(door, caller, command)),
-    abortMultipartUpload: (caller, target) => gate.pass(() => abortMultipartUpload(door, caller, target)),
+    abortMultipartUpload: (caller, command) => gate.pass(() => abortMultipartUpload(door, caller, command)),
     listParts: (_caller, query) => listParts(door, query),
     listMultipartUploads: (_caller, query) => listMultipartUploads(door, query),
   };

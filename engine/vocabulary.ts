@@ -84,6 +84,9 @@ export interface ReadConditions {
   readonly ifUnmodifiedSince?: number;
 }
 
+/** What a range depends on: an ETag without quotes, or the time (ms, whole seconds) the object was last modified at. Anything else holds for no object. */
+export type RangeCondition = { readonly etag: string } | { readonly lastModified: number } | 'never';
+
 /** Conditions of a write. `ifNoneMatch` can only be `*` (checked at the door). */
 export interface WriteConditions {
   readonly ifMatch?: string;
@@ -146,6 +149,8 @@ export interface ReadObject {
   readonly versionId?: string;
   readonly conditions: ReadConditions;
   readonly range?: RangeRequest;
+  /** Where it doesn't hold, `range` is not asked for: what a reader has is no part of this object. */
+  readonly ifRange?: RangeCondition;
   readonly partNumber?: number;
 }
 export interface ObjectHead {
@@ -268,6 +273,10 @@ export interface UploadTarget {
   readonly bucket: string;
   readonly key: string;
   readonly uploadId: string;
+}
+export interface AbortMultipartUpload extends UploadTarget {
+  /** x-amz-if-match-initiated-time, ms: only an upload that began in that second goes. */
+  readonly ifMatchInitiated?: number;
 }
 export interface UploadPart extends UploadTarget {
   readonly partNumber: number;

@@ -173,10 +173,11 @@ export function unpackBlob(row: Packed): Blob {
 }
 
 export function packUpload(upload: UploadRow): Packed {
-  const { bucket, key, uploadId, initiated, owner, metadata, tags, checksum } = upload;
+  const { bucket, key, uploadId, initiated, owner, metadata, tags, checksum, current } = upload;
   const named = [packPairs(metadata.headers), packPairs(metadata.user), packTags(tags)];
   const sum = checksum === undefined ? 0 : [algorithms.indexOf(checksum.algorithm), checksum.type === 'COMPOSITE' ? 1 : 0];
-  return [format, bucket, key, uploadId, initiated, owner.id, owner.displayName, ...named, sum];
+  const noted = current === undefined ? [] : [current];
+  return [format, bucket, key, uploadId, initiated, owner.id, owner.displayName, ...named, sum, ...noted];
 }
 
 export function unpackUpload(row: Packed): UploadRow {
@@ -191,6 +192,7 @@ export function unpackUpload(row: Packed): UploadRow {
     metadata: { headers: unpackPairs(row[7]), user: unpackPairs(row[8]) },
     tags: unpackTags(row[9]),
     checksum: sum === 0 ? undefined : { algorithm: algorithms[sum[0]]!, type: sum[1] === 1 ? 'COMPOSITE' : 'FULL_OBJECT' },
+    current: row[11] as number | undefined,
   };
 }
 

@@ -12,9 +12,9 @@ export type BucketCommand =
   | PutVersion
   | DeleteVersion
   | { readonly type: 'PutObjectTagging'; readonly key: string; readonly versionId: string | undefined; readonly tags: Tags }
-  | { readonly type: 'CreateMultipartUpload'; readonly upload: UploadRow }
+  | { readonly type: 'CreateMultipartUpload'; readonly upload: Omit<UploadRow, 'current'> }
   | CompleteUpload
-  | { readonly type: 'AbortMultipartUpload'; readonly key: string; readonly uploadId: string; readonly parts: readonly RemovedPart[] };
+  | AbortUpload;
 
 /** PutObject and CopyObject: a new version of a key. */
 export interface PutVersion {
@@ -40,6 +40,14 @@ export interface CompleteUpload {
   readonly conditions: WriteConditions;
   readonly object: NewObject;
   readonly parts: readonly RemovedPart[];
+}
+
+export interface AbortUpload {
+  readonly type: 'AbortMultipartUpload';
+  readonly key: string;
+  readonly uploadId: string;
+  readonly parts: readonly RemovedPart[];
+  readonly ifMatchInitiated?: number | undefined;
 }
 
 /** An object whose bytes are stored already. */

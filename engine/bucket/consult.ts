@@ -34,8 +34,9 @@ export function consult(name: string, command: BucketCommand, rows: RowView): Bu
     case 'CreateBucket':
     case 'PutBucketVersioning':
     case 'PutBucketTagging':
-    case 'CreateMultipartUpload':
       return { name, bucket };
+    case 'CreateMultipartUpload':
+      return { name, bucket, head: findHead(rows, name, command.upload.key) };
     case 'DeleteBucket':
       return holdings(name, bucket, rows);
     case 'PutObject':

@@ -6,7 +6,7 @@ import type { CompleteUpload, NewObject, PutVersion } from './commands.ts';
 import type { BucketState } from './consult.ts';
 import type { BucketDecision } from './decision.ts';
 import type { Displaced, ObjectPut } from './events.ts';
-import { refuseWrite } from './preconditions.ts';
+import { refuseOvertaken, refuseWrite } from './preconditions.ts';
 import { objectTagsMax, refuseKey, refuseMetadata, refuseTags } from './refusals.ts';
 import { bucketSequenceFirst, type Content, sequenceAt, shownVersionId, type Version } from './version.ts';
 
@@ -40,7 +40,7 @@ export function putVersion(state: BucketState, bucket: BucketInfo, command: PutV
 export function completeUpload(state: BucketState, bucket: BucketInfo, command: CompleteUpload, caller: Caller): BucketDecision {
   const { key, uploadId, parts } = command;
   if (state.upload === undefined) return reject('NoSuchUpload', { UploadId: uploadId });
-  const refused = refuseWrite(state.head, key, command.conditions);
+  const refused = refuseWrite(state.head, key, command.conditions) ?? refuseOvertaken(state.head, state.upload.current, command);
   if (refused !== undefined) return refused;
   const put = objectPut(state, bucket, command, caller);
   const answer = writtenOf(bucket, put.version);

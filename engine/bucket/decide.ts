@@ -7,6 +7,7 @@ import { deleteNamed, deleteNewest } from './decide-delete.ts';
 import { completeUpload, putVersion } from './decide-put.ts';
 import type { BucketDecision } from './decision.ts';
 import type { BucketEvent } from './events.ts';
+import { refuseAbort } from './preconditions.ts';
 import { malformedVersionId, noSuchBucket } from './queries.ts';
 import { bucketTagsMax, objectTagsMax, refuseBucketName, refuseKey, refuseMetadata, refuseTags } from './refusals.ts';
 import { parseVersionId, shownVersionId } from './version.ts';
@@ -35,13 +36,15 @@ export function decide(state: BucketState, command: BucketCommand, caller: Calle
     case 'CreateMultipartUpload': {
       const { key, metadata, tags } = command.upload;
       const refused = refuseKey(key) ?? refuseMetadata(metadata) ?? refuseTags(tags, objectTagsMax);
-      return refused ?? { events: [{ type: 'UploadStarted', upload: command.upload }], reply: null };
+      return refused ?? { events: [{ type: 'UploadStarted', upload: { ...command.upload, current: state.head?.seq ?? 0 } }], reply: null };
     }
     case 'CompleteMultipartUpload':
       return completeUpload(state, bucket, command, caller);
     case 'AbortMultipartUpload': {
       const { key, uploadId, parts } = command;
       if (state.upload === undefined) return reject('NoSuchUpload', { UploadId: uploadId });
+      const refused = refuseAbort(state.upload.initiated, command.ifMatchInitiated);
+      if (refused !== undefined) return refused;
       return { events: [{ type: 'UploadAborted', bucket: bucket.name, key, uploadId, parts, time: caller.time }], reply: null };
     }
   }

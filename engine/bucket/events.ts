@@ -98,6 +98,8 @@ export interface UploadRow {
   readonly metadata: ObjectMetadata;
   readonly tags: Tags;
   readonly checksum: UploadChecksum | undefined;
+  /** Sequence of the key's current version when the upload began, 0 without one. undefined: of an upload that began before this was noted. */
+  readonly current: number | undefined;
 }
 /** A part that goes with its upload, and the blobs it refers to. */
 export interface RemovedPart {

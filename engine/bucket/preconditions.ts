@@ -1,6 +1,6 @@
 /** Conditions of reads (RFC 9110, section 13.2.2), copies, writes and deletes. Each answers with the rejection or undefined. */
 import { type Rejection, reject } from '../rejection.ts';
-import type { DeleteConditions, ReadConditions, WriteConditions } from '../vocabulary.ts';
+import type { DeleteConditions, RangeCondition, ReadConditions, WriteConditions } from '../vocabulary.ts';
 import type { Version } from './version.ts';
 
 /** `headers`: what "not modified" says beside the validators. */
@@ -14,6 +14,13 @@ export function refuseRead(
   if (failed === 'If-Match' || failed === 'If-Unmodified-Since') return reject('PreconditionFailed', { Condition: failed });
   const validators = { 'header:ETag': `"${version.etag}"`, 'header:Last-Modified': new Date(version.lastModified).toUTCString() };
   return reject('NotModified', { ...validators, ...headers() });
+}
+
+/** Strong comparison (RFC 9110, section 13.1.5): a time has to be the very same one. */
+export function holdsRange(version: Version, condition: RangeCondition | undefined): boolean {
+  if (condition === undefined) return true;
+  if (condition === 'never') return false;
+  return 'etag' in condition ? condition.etag === version.etag : inSeconds(condition.lastModified) === inSeconds(version.lastModified);
 }
 
 /** The source of a copy: whatever fails is a precondition failed. */
@@ -47,6 +54,21 @@ export function refuseWrite(current: Version | undefined, key: string, condition
   return matches([conditions.ifMatch], current.etag) ? undefined : reject('PreconditionFailed', { Condition: 'If-Match' });
 }
 
+/**
+ * A condition speaks of what its writer saw, at the latest when the upload began: whatever the key holds now, it is not known to be that when it was
+ * written or deleted meanwhile. `before`: sequence of the version that was current then, 0 without one; undefined where it isn't known.
+ */
+export function refuseOvertaken(
+  current: Version | undefined,
+  before: number | undefined,
+  { key, conditions }: { readonly key: string; readonly conditions: WriteConditions },
+): Rejection | undefined {
+  const { ifMatch, ifNoneMatch } = conditions;
+  if (before === undefined || (ifMatch === undefined && ifNoneMatch === undefined)) return undefined;
+  if ((current?.seq ?? 0) === before) return undefined;
+  return reject('ConditionalRequestConflict', { Condition: ifMatch === undefined ? 'If-None-Match' : 'If-Match', Key: key });
+}
+
 /** Only If-Match needs an object to be there; size and time hold for one that isn't. */
 export function refuseDelete(target: Version | undefined, key: string, conditions: DeleteConditions): Rejection | undefined {
   if (target === undefined) return conditions.ifMatch === undefined ? undefined : reject('NoSuchKey', { Key: key });
@@ -57,6 +79,11 @@ export function refuseDelete(target: Version | undefined, key: string, condition
   }
   if (ifMatchSize !== undefined && ifMatchSize !== target.size) return reject('PreconditionFailed', { Condition: 'x-amz-if-match-size' });
   return undefined;
+}
+
+export function refuseAbort(initiated: number, ifMatchInitiated: number | undefined): Rejection | undefined {
+  if (ifMatchInitiated === undefined || inSeconds(ifMatchInitiated) === inSeconds(initiated)) return undefined;
+  return reject('PreconditionFailed', { Condition: 'x-amz-if-match-initiated-time' });
 }
 
 function matches(tags: readonly string[], etag: string): boolean {

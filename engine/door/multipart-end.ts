@@ -87,14 +87,14 @@ function finishChecksum({ checksum, parts }: Assembly): v.Checksum {
   return { algorithm, value: `${digest.toString('base64')}-${parts.length}`, type: 'COMPOSITE' };
 }
 
-export async function abortMultipartUpload(door: Door, caller: v.Caller, target: v.UploadTarget): Outcome<null> {
-  const { bucket, key, uploadId } = target;
+export async function abortMultipartUpload(door: Door, caller: v.Caller, command: v.AbortMultipartUpload): Outcome<null> {
+  const { bucket, key, uploadId, ifMatchInitiated } = command;
   if (findBucket(door.rows, bucket) === undefined) return noSuchBucket(bucket);
   return door.uploads.sealed(uploadId, async (): Promise<Ended<null>> => {
     const gather = { type: 'AbortMultipartUpload', bucket, key, uploadId } as const;
     const parts = (await door.actors.tell(door.uploadKind, uploadId, gather, caller)) as readonly RemovedPart[] | Rejection;
     if (isRejection(parts)) return { end: 'REOPEN', answer: parts };
-    const abort = { type: 'AbortMultipartUpload', key, uploadId, parts } as const;
+    const abort = { type: 'AbortMultipartUpload', key, uploadId, parts, ifMatchInitiated } as const;
     const answer = (await door.actors.tell(bucketKind, bucket, abort, caller)) as null | Rejection;
     return { end: isRejection(answer) ? 'REOPEN' : 'ABORT', answer };
   });
@@ -109,7 +109,10 @@ export async function abortUploadsOf(door: Door, caller: v.Caller, bucket: strin
   let from: { gte: Buffer } | { gt: Buffer } = { gte: all };
   for (;;) {
     const rows = await door.rows.range(tables.uploads, { ...from, lt: behind(all), limit: clearedUploadsMax });
-    for (const row of rows) await abortMultipartUpload(door, caller, unpackUpload(unpack(row.value)));
+    for (const row of rows) {
+      const { key, uploadId } = unpackUpload(unpack(row.value));
+      await abortMultipartUpload(door, caller, { bucket, key, uploadId });
+    }
     const last = rows.at(-1);
     if (last === undefined || rows.length < clearedUploadsMax) return;
     from = { gt: last.key };

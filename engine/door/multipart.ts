@@ -27,7 +27,7 @@ export async function createMultipartUpload(
   const refused = refuseChecksumType(checksum);
   if (refused !== undefined) return refused;
   const uploadId = uploadIdOf(door, caller.time);
-  const upload: UploadRow = { bucket, key, uploadId, initiated: caller.time, owner: caller.owner, metadata, tags, checksum };
+  const upload = { bucket, key, uploadId, initiated: caller.time, owner: caller.owner, metadata, tags, checksum };
   const answer = (await door.actors.tell(
     bucketKind,
     bucket,

@@ -1,6 +1,6 @@
 /** Reads of one object. They don't pass through the actor: rows are there before a write is answered. */
 import type { RowView } from '../actor/decider.ts';
-import { refuseRead } from '../bucket/preconditions.ts';
+import { holdsRange, refuseRead } from '../bucket/preconditions.ts';
 import {
   findBucket,
   findHead,
@@ -110,7 +110,7 @@ type Asked = Pick<ObjectHead, 'slice' | 'checksum'>;
 function askedFor(rows: RowView, located: Located, query: ReadObject): Asked | Rejection | undefined {
   const { size, checksum } = located.version;
   if (query.partNumber === undefined) {
-    const slice = rangeSlice(size, query.range);
+    const slice = rangeSlice(size, holdsRange(located.version, query.ifRange) ? query.range : undefined);
     // Beside a piece of the object, clients would hold its checksum against the wrong bytes.
     return isRejection(slice) ? slice : { slice, checksum: slice.length === size ? checksum : undefined };
   }

@@ -33,12 +33,15 @@ export function readAuthorizationHeader(header: string, request: SignedRequest, 
     credential,
     amzTime: when.amzTime,
     signedHeaders,
+    moved: nowhere,
     signature: fields.signature,
     payloadHash,
     sessionToken: request.headers.get('x-amz-security-token'),
     untimely: (now) => skewed(when.sent, when.time, now),
   };
 }
+
+const nowhere: ReadonlyMap<string, string> = new Map();
 
 interface Fields {
   credential: string;

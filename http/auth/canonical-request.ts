@@ -8,7 +8,8 @@ import type { Claim, SignedRequest } from './claim.ts';
  */
 export function canonicalRequest(request: SignedRequest, claim: Claim): string {
   let headers = '';
-  for (const name of claim.signedHeaders) headers += `${name}:${canonicalValue(request.headers.get(name) ?? '')}\n`;
+  for (const name of claim.signedHeaders)
+    headers += `${name}:${canonicalValue(request.headers.get(name) ?? claim.moved.get(name) ?? '')}\n`;
   const signed = claim.signedHeaders.join(';');
   return `${request.method}\n${encodePath(request.path)}\n${canonicalQuery(request.query)}\n${headers}\n${signed}\n${claim.payloadHash}`;
 }

@@ -22,6 +22,8 @@ export interface Claim {
   readonly amzTime: string;
   /** Lower-case names in the order they were signed. */
   readonly signedHeaders: readonly string[];
+  /** Where a signed header that was not sent has its value, by lower-case name. */
+  readonly moved: ReadonlyMap<string, string>;
   readonly signature: string;
   /** Last line of the canonical request. */
   readonly payloadHash: string;

@@ -47,11 +47,22 @@ export function readPresignedUrl(request: SignedRequest, ownRegion: string): Cla
     credential,
     amzTime,
     signedHeaders,
+    moved: amzHeadersInQuery(query),
     signature,
     payloadHash: query.get('X-Amz-Content-Sha256') ?? headers.get('x-amz-content-sha256') ?? 'UNSIGNED-PAYLOAD',
     sessionToken: query.get('X-Amz-Security-Token') ?? headers.get('x-amz-security-token'),
     untimely: (now) => outsideWindow(time, seconds, now),
   };
+}
+
+/** Some signers of version 4 name x-amz-* headers as signed and move them all the same: the URL has the value that was signed. */
+function amzHeadersInQuery(query: Query): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const parameter of query.parameters) {
+    const name = parameter.name.toLowerCase();
+    if (name.startsWith('x-amz-') && !found.has(name)) found.set(name, parameter.value);
+  }
+  return found;
 }
 
 /** Seconds, or what is wrong with the text. */

@@ -3,7 +3,7 @@ import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
 import type { ObjectHead, ReadObject } from '../../engine/vocabulary.ts';
 import type { S3Request } from '../request/s3-request.ts';
 import type { ResponseHeaders } from '../transport/listener.ts';
-import { parseReadConditions } from './conditions.ts';
+import { parseRangeCondition, parseReadConditions } from './conditions.ts';
 import { parseVersionId } from './listing-parameters.ts';
 import { checksumHeaders, parseChecksumMode } from './object-checksums.ts';
 import { objectHeaders } from './object-headers.ts';
@@ -39,8 +39,9 @@ export function parseRead(request: S3Request): Read | Rejection {
   const showChecksum = parseChecksumMode(request);
   if (isRejection(showChecksum)) return showChecksum;
   const { bucket, key } = request;
+  const ifRange = parseRangeCondition(request);
   return {
-    query: { bucket, key, ...version, conditions: parseReadConditions(request), range, partNumber },
+    query: { bucket, key, ...version, conditions: parseReadConditions(request), range, ifRange, partNumber },
     overrides,
     showChecksum,
   };

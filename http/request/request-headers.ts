@@ -1,4 +1,7 @@
 import { type Rejection, reject } from '../../engine/rejection.ts';
+import { parseSignedHeaders } from '../auth/claim.ts';
+import { isPresigned } from '../auth/presigned-url.ts';
+import { isPresignedV2 } from '../auth/presigned-url-v2.ts';
 import type { Query } from './query.ts';
 
 /** Names and values of all request headers together, in characters. */
@@ -46,18 +49,61 @@ const signatureParameters: ReadonlySet<string> = new Set([
 
 const movedByVersion2: ReadonlySet<string> = new Set(['content-md5', 'content-type']);
 
+/** Of version 4, beside x-amz-*: every header that an operation reads. */
+const movedByVersion4: ReadonlySet<string> = new Set([
+  'cache-control',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'content-md5',
+  'content-type',
+  'expires',
+  'if-match',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'if-unmodified-since',
+  'range',
+]);
+
 /**
- * Signers move x-amz-* headers, those of version 2 also Content-MD5 and Content-Type, into the query of a presigned URL: they count as headers that weren't sent. Checksums don't:
- * a URL is often signed before there is a body, with the checksum of an empty one (S3 takes no checksums from the query either).
+ * What a request's headers come to, for everything but its signature: those that were sent, and those that the signer of a presigned URL moved into the
+ * query. All of the query is signed: against it a header that isn't must not win. URLs of version 2 sign what was sent instead.
  */
-export function withPresignedHeaders(headers: ReadonlyMap<string, string>, query: Query): ReadonlyMap<string, string> {
-  const all = new Map(headers);
+export function effectiveHeaders(sent: ReadonlyMap<string, string>, query: Query): ReadonlyMap<string, string> {
+  if (isPresignedV2(query)) return withMoved(sent, query, { others: movedByVersion2, keeps: (name) => sent.has(name) });
+  if (!isPresigned(query)) return sent;
+  const signed = parseSignedHeaders(query.get('X-Amz-SignedHeaders') ?? '') ?? [];
+  return withMoved(sent, query, { others: movedByVersion4, signed, keeps: (name) => sent.has(name) && signed.includes(name) });
+}
+
+interface Moving {
+  /** Names beside x-amz-*. */
+  readonly others: ReadonlySet<string>;
+  readonly signed?: readonly string[];
+  /** The header that was sent counts, whatever the query says. */
+  keeps(name: string): boolean;
+}
+
+/**
+ * Checksums count only where the signature names them: a URL is often signed before there is a body, with the checksum of an empty one, and S3 takes
+ * no notice of it.
+ */
+function withMoved(sent: ReadonlyMap<string, string>, query: Query, { others, signed, keeps }: Moving): ReadonlyMap<string, string> {
+  const all = new Map(sent);
+  const moved = new Set<string>();
   for (const parameter of query.parameters) {
     const name = parameter.name.toLowerCase();
-    const moved = name.startsWith('x-amz-') ? !signatureParameters.has(name) && !isChecksum(name) : movedByVersion2.has(name);
-    if (moved && !all.has(name)) all.set(name, parameter.value);
+    const stands = isAmz(name) ? !signatureParameters.has(name) && (!isChecksum(name) || signed?.includes(name)) : others.has(name);
+    if (!stands || moved.has(name) || keeps(name)) continue;
+    moved.add(name);
+    all.set(name, parameter.value);
   }
   return all;
+}
+
+function isAmz(name: string): boolean {
+  return name.startsWith('x-amz-');
 }
 
 function isChecksum(name: string): boolean {

@@ -1,7 +1,7 @@
 /** What rows and events weigh. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pack, versionOf, versionRow } from '../../engine/bucket/codec.ts';
+import { pack, packUpload, unpack, unpackUpload, versionOf, versionRow } from '../../engine/bucket/codec.ts';
 import { encodeEvent } from '../../engine/bucket/event-codec.ts';
 import type { Version } from '../../engine/bucket/version.ts';
 import { journalPayloadBytesMax } from '../../journal/journal.ts';
@@ -25,6 +25,17 @@ test('a row of heads is small', () => {
   const row = versionRow(version);
   assert.deepEqual(versionOf(row), version);
   assert.ok(row.length < 140, `${row.length} bytes`);
+});
+
+test('an upload that began before it was noted what its key held', () => {
+  const owner = { id: 'a'.repeat(64), displayName: 'alice' };
+  const place = { bucket: 'photos', key: 'film', uploadId: 'u', initiated: 1_700_000_000_000, owner };
+  const upload = { ...place, metadata: { headers: {}, user: {} }, tags: [], checksum: undefined };
+  const row = ['photos', 'film', 'u', 1_700_000_000_000, owner.id, 'alice', 0, 0, 0, 0];
+  const earlier = unpackUpload([1, ...row]);
+  assert.deepEqual(earlier, { ...upload, current: undefined });
+  assert.deepEqual(packUpload(earlier), [1, ...row]);
+  for (const current of [0, 5]) assert.deepEqual(unpackUpload(unpack(pack(packUpload({ ...upload, current })))), { ...upload, current });
 });
 
 test('the largest completion fits into one record: ten thousand parts of four pieces with a SHA-256 each', () => {

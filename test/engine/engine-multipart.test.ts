@@ -107,7 +107,9 @@ test('a refused Complete leaves the upload open', async () => {
   await rejected(engine.completeMultipartUpload(caller(), finish(target, [part], { checksum })), 'BadDigest');
   const replaced = await upload(opened, target, 1, seededBytes(20, 2));
   await rejected(engine.completeMultipartUpload(caller(), finish(target, [part])), 'InvalidPart');
-  const written = await accepted(engine.completeMultipartUpload(caller(), finish(target, [replaced], { conditions: { ifMatch: '*' } })));
+  const overtaken = finish(target, [replaced], { conditions: { ifMatch: '*' } });
+  await rejected(engine.completeMultipartUpload(caller(), overtaken), 'ConditionalRequestConflict', { Condition: 'If-Match', Key: key });
+  const written = await accepted(engine.completeMultipartUpload(caller(), finish(target, [replaced])));
   assert.equal(written.size, 20);
   await engine.close();
 });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { isRejection, type Rejection } from '../../engine/rejection.ts';
 import { bucketNameRejection } from '../../http/request/bucket-name.ts';
 import { parseQuery, type Query } from '../../http/request/query.ts';
-import { joinHeaders, oversizedHeaders, withPresignedHeaders } from '../../http/request/request-headers.ts';
+import { effectiveHeaders, joinHeaders, oversizedHeaders } from '../../http/request/request-headers.ts';
 import { parseTarget, type RequestTarget } from '../../http/request/request-target.ts';
 import { unservedHeader } from '../../http/request/unserved-headers.ts';
 import { type Resource, route } from '../../http/router.ts';
@@ -260,15 +260,34 @@ test('header limits and duplicates', () => {
 });
 
 test('headers that a signer moved into a presigned URL count, checksums and signatures do not', () => {
-  const moved = query(
-    'X-Amz-Date=1&X-Amz-Security-Token=t&X-Amz-Meta-A=b&x-amz-storage-class=STANDARD&x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32&x-amz-checksum-mode=ENABLED&prefix=p&x-amz-meta-sent=q',
-  );
-  assert.deepEqual(Object.fromEntries(withPresignedHeaders(new Map([['x-amz-meta-sent', 'h']]), moved)), {
-    'x-amz-meta-sent': 'h',
+  const version2 = 'AWSAccessKeyId=a&Signature=s&Expires=9';
+  const moved = (version: string) =>
+    query(
+      `${version}&X-Amz-Security-Token=t&X-Amz-Meta-A=b&x-amz-storage-class=STANDARD&x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32&x-amz-checksum-mode=ENABLED&prefix=p&x-amz-meta-sent=q&Content-Type=text/a`,
+    );
+  const expected = {
     'x-amz-meta-a': 'b',
     'x-amz-storage-class': 'STANDARD',
     'x-amz-checksum-mode': 'ENABLED',
-  });
+    'content-type': 'text/a',
+  };
+  const sent = new Map([['x-amz-meta-sent', 'h']]);
+  const signed = 'X-Amz-Signature=s&X-Amz-SignedHeaders=host;x-amz-meta-sent';
+  for (const version of [signed, version2]) {
+    assert.deepEqual(Object.fromEntries(effectiveHeaders(sent, moved(version))), { 'x-amz-meta-sent': 'h', ...expected });
+  }
+  assert.equal(effectiveHeaders(sent, moved('X-Amz-Foo=1')), sent, 'without a signature in the query nothing moves');
+});
+
+test('the query of a presigned URL is signed: a header that is not gives way to it', () => {
+  const url = (signed: string, more: string) => query(`X-Amz-Signature=s&X-Amz-SignedHeaders=${signed}&${more}`);
+  const sent = new Map([['if-none-match', '"x"']]);
+  assert.equal(effectiveHeaders(sent, url('host', 'If-None-Match=*')).get('if-none-match'), '*');
+  assert.equal(effectiveHeaders(sent, url('host;if-none-match', 'If-None-Match=*')).get('if-none-match'), '"x"');
+  assert.equal(effectiveHeaders(sent, url('host', 'Range=bytes%3D0-1&range=bytes%3D5-6')).get('range'), 'bytes=0-1', 'the first of a name');
+  const checksum = 'x-amz-checksum-sha256=abc';
+  assert.equal(effectiveHeaders(sent, url('host', checksum)).has('x-amz-checksum-sha256'), false);
+  assert.equal(effectiveHeaders(sent, url('host;x-amz-checksum-sha256', checksum)).get('x-amz-checksum-sha256'), 'abc');
 });
 
 test('headers that ask for what is not served, and those that only seem to', () => {
