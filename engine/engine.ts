@@ -72,6 +72,8 @@ export interface EngineParts {
   readonly blobs: BlobStore;
   /** Where space is given back; undefined: nothing is reclaimed. */
   readonly segments?: SegmentStore;
+  /** The rows of `store` are not those that the journal leads to, for this reason: others are to take their place. */
+  readonly distrust?: (reason: string) => void;
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly log: Log;
@@ -88,11 +90,17 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
   const options = { ...engineOptions, ...parts.options };
   const kind = uploadKind(options.partBytesMin);
   const limits = actorLimits ?? {};
-  const actors = await openActorSystem({ journal, store, kinds: [bucketKind, kind, storeKind], clock, log, limits });
+  const kinds = [bucketKind, kind, storeKind];
+  const actors = await openActorSystem({ journal, store, kinds, clock, log, limits });
   const door: Door = { actors, rows: actors.rows, blobs, randomness, options, uploadKind: kind, uploads: new UploadLives() };
   const gate = new Gate(options.commandsInFlightMax);
   const { segments } = parts;
-  const reclaimer = segments === undefined ? undefined : new Reclaimer({ actors, segments, clock, log, options });
+  const distrust = (reason: string): void => {
+    log('error', 'the state store is wrong, nothing is given back', { reason });
+    parts.distrust?.(reason);
+  };
+  const reclaimer =
+    segments === undefined ? undefined : new Reclaimer({ actors, journal, store, kinds, segments, clock, log, options, distrust });
   return {
     ...bucketMethods(door, gate),
     ...objectMethods(door, gate),

@@ -145,6 +145,8 @@ async function openHouse({ config, logger, threads }: Start, closers: Closers): 
     store,
     blobs,
     segments: blobs,
+    distrust: (reason) =>
+      void store.distrust(reason).catch((error: unknown) => log('error', 'no other state store', { error: String(error) })),
     clock: systemClock,
     randomness: systemRandomness,
     log,

@@ -36,6 +36,11 @@ export interface StandbyStore extends StateStore {
   driveLost(name: string): Promise<void>;
   /** The drive is back, empty or not: it serves at once when nothing else does, else it becomes standby or spare. */
   driveReturned(name: string): Promise<void>;
+  /**
+   * The rows that serve are not those that the journal leads to: another store takes over, and this one is made anew from the journal.
+   * Resolves when another one serves, or none can.
+   */
+  distrust(reason: string): Promise<void>;
   /** Names of the drives in use. */
   readonly places: { readonly primary: string | undefined; readonly standby: string | undefined };
 }
@@ -184,6 +189,15 @@ class FailoverStore implements StandbyStore {
       this.standby = undefined;
       await (this.takeover = this.takeOver());
     } else if (this.standby === undefined) await this.findStandby();
+  }
+
+  async distrust(reason: string): Promise<void> {
+    const member = this.primary;
+    if (member === undefined || this.closed) return;
+    this.lose(member, reason);
+    await member.closing;
+    await member.drive.remove();
+    await this.driveReturned(member.drive.name);
   }
 
   async close(): Promise<void> {

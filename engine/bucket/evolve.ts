@@ -41,11 +41,32 @@ export function rowsOf(event: BucketEvent, rows: RowView): RowChange[] {
     }
     case 'UploadCompleted':
       return [
-        ...uploadGone(event, event.answer.lastModified),
+        ...contentRowsOf(event, rows),
         { table: tables.completed, key: nameKey(event.uploadId), value: pack([event.bucket, event.key, packWritten(event.answer)]) },
       ];
     case 'UploadAborted':
+      return contentRowsOf(event, rows);
+  }
+}
+
+/**
+ * The part of `rowsOf` that says where bytes are and who refers to them. Of rows it reads those of `manifests` alone, and only where this
+ * event deletes them: what is proved from the journal needs no others.
+ */
+export function contentRowsOf(event: BucketEvent, rows: Pick<RowView, 'get'>): RowChange[] {
+  switch (event.type) {
+    case 'ObjectPut':
+      return [...displacedGone(event, rows), ...contentPut(event)];
+    case 'DeleteMarkerPlaced':
+      return displacedGone(event, rows);
+    case 'VersionDeleted':
+      return contentGone(event, event.released, event.time, rows);
+    case 'UploadCompleted':
+      return uploadGone(event, event.answer.lastModified);
+    case 'UploadAborted':
       return uploadGone(event, event.time);
+    default:
+      return [];
   }
 }
 
@@ -56,9 +77,16 @@ function changedBucket(rows: RowView, name: string, change: Partial<ReturnType<t
 }
 
 function objectPut(event: ObjectPut, rows: RowView): RowChange[] {
-  const { bucket, key, version, inline, manifest } = event;
+  const { bucket, key, version } = event;
   const changes = makeRoom(event, rows);
   changes.push({ table: tables.heads, key: headKey(bucket, key), value: versionRow(version) });
+  for (const change of contentRowsOf(event, rows)) changes.push(change);
+  return changes;
+}
+
+function contentPut(event: ObjectPut): RowChange[] {
+  const { bucket, key, version, inline, manifest } = event;
+  const changes: RowChange[] = [];
   if (inline !== undefined) changes.push({ table: tables.bodies, key: contentKey(bucket, key, version.seq), value: inline });
   for (const blob of event.blobs) changes.push(...blobRows(blob));
   const refs = manifest?.refs ?? (typeof version.content === 'string' ? [] : version.content);
@@ -78,6 +106,7 @@ function deleteMarkerPlaced(event: DeleteMarkerPlaced, rows: RowView): RowChange
   if (event.displaced.current !== undefined) changes.push({ table: tables.heads, key: headKey(bucket, key), value: null });
   changes.push({ table: tables.versions, key: versionKey(bucket, key, version.seq), value: versionRow(version) });
   if (version.entropy === '') changes.push(nullRow(bucket, key, version.seq));
+  for (const change of contentRowsOf(event, rows)) changes.push(change);
   return changes;
 }
 
@@ -90,7 +119,6 @@ function makeRoom(event: ObjectPut | DeleteMarkerPlaced, rows: RowView): RowChan
   if (oldNull !== undefined) {
     changes.push({ table: tables.versions, key: versionKey(bucket, key, oldNull.seq), value: null });
     changes.push(nullRow(bucket, key, undefined));
-    changes.push(...contentGone(event, oldNull, version.lastModified, rows));
   }
   if (current === 'kept') {
     const head = rows.get(tables.heads, headKey(bucket, key));
@@ -98,16 +126,21 @@ function makeRoom(event: ObjectPut | DeleteMarkerPlaced, rows: RowView): RowChan
     const { seq, entropy } = versionOf(head);
     changes.push({ table: tables.versions, key: versionKey(bucket, key, seq), value: head });
     if (entropy === '') changes.push(nullRow(bucket, key, seq));
-  } else if (current !== undefined) {
-    changes.push(...contentGone(event, current, version.lastModified, rows));
   }
   return changes;
+}
+
+/** What the versions held that go because of a new one. */
+function displacedGone(event: ObjectPut | DeleteMarkerPlaced, rows: Pick<RowView, 'get'>): RowChange[] {
+  const { current, oldNull } = event.displaced;
+  const gone = [oldNull, current === 'kept' ? undefined : current].filter((released) => released !== undefined);
+  return gone.flatMap((released) => contentGone(event, released, event.version.lastModified, rows));
 }
 
 function versionDeleted(event: VersionDeleted, rows: RowView): RowChange[] {
   const { bucket, key, released, promoted } = event;
   const head = headKey(bucket, key);
-  const changes = contentGone(event, released, event.time, rows);
+  const changes = contentRowsOf(event, rows);
   if (event.fromHead) changes.push({ table: tables.heads, key: head, value: null });
   else {
     changes.push({ table: tables.versions, key: versionKey(bucket, key, released.seq), value: null });
@@ -124,7 +157,7 @@ function versionDeleted(event: VersionDeleted, rows: RowView): RowChange[] {
 }
 
 /** What a version held besides its own row. */
-function contentGone(place: { bucket: string; key: string }, gone: Released, time: number, rows: RowView): RowChange[] {
+function contentGone(place: { bucket: string; key: string }, gone: Released, time: number, rows: Pick<RowView, 'get'>): RowChange[] {
   const { bucket, key } = place;
   const row = contentKey(bucket, key, gone.seq);
   const referrer = versionReferrer(bucket, key, gone.seq);

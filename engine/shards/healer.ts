@@ -23,6 +23,8 @@ const sweepMilliseconds = 60_000;
 export interface HealerParts {
   /** By set and slot. */
   readonly sets: readonly (readonly Drive[])[];
+  /** Drives that are needed to read. */
+  readonly dataShards: number;
   readonly clock: Clock;
   readonly log: Log;
   /** Asks one of the workers. */
@@ -150,7 +152,8 @@ export class Healer {
       for (const [segment, bytes] of await segmentSizes(other)) theirs.set(segment, Math.max(bytes, theirs.get(segment) ?? 0));
     }
     const firstOfProcess = this.parts.firstSegment(drive.set);
-    if (others.length > 0 && others.every((other) => other.state === 'online')) {
+    // Where one drive is enough to read from, its copy may be the last one: then the reclaimer alone removes.
+    if (this.parts.dataShards > 1 && others.every((other) => other.state === 'online')) {
       for (const segment of mine.keys())
         if (!theirs.has(segment) && segment < firstOfProcess) await drive.disk.remove(segmentPath(drive.set, segment));
     }

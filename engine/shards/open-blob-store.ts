@@ -42,6 +42,7 @@ export class DriveBlobStore implements BlobStore {
     for (const drive of sets.flat()) workers.spread(drive);
     this.healer = new Healer({
       sets,
+      dataShards: parts.drives.layout.dataShards,
       clock: parts.clock,
       log: parts.log,
       ask: (request) => workers.idlest().ask(request),

@@ -1,9 +1,13 @@
 /**
  * Gives back the space of what nobody refers to. Round after round: blobs that lost their last reference a grace ago lose their rows;
  * blobs that live in segments which are mostly garbage move elsewhere; segments in which nothing has lived for a grace are removed.
- * The grace is for those who read what was overwritten or moved under their hands.
+ * The grace is for those who read what was overwritten or moved under their hands. Nothing is given back on the word of the state store
+ * alone: the journal has to prove it, and where the two differ the state store is the one that is wrong.
  */
+import type { Journal } from '../../journal/journal.ts';
+import type { StateStore } from '../../snapshots/state-store.ts';
 import type { ActorSystem } from '../actor/actor-system.ts';
+import type { AnyKind } from '../actor/decider.ts';
 import { unpack, unpackBlob } from '../bucket/codec.ts';
 import { behind, extentKey, nameKey, numberValue, parseNumber, startingWith, tables } from '../bucket/row-keys.ts';
 import type { Clock } from '../clock.ts';
@@ -11,6 +15,7 @@ import type { EngineOptions } from '../engine-options.ts';
 import type { Log } from '../log.ts';
 import type { Blob } from '../shards/blob-store.ts';
 import type { SegmentInfo } from '../shards/reclaimer.ts';
+import { type EmptySegment, GarbageProof } from './garbage-proof.ts';
 import { type Candidate, type StoreCommand, tellStore } from './store-kind.ts';
 
 /** What the reclaimer asks of the drives' blob store. */
@@ -26,14 +31,22 @@ export interface SegmentStore {
 
 export interface ReclaimerParts {
   readonly actors: ActorSystem;
+  readonly journal: Journal;
+  readonly store: StateStore;
+  /** Every kind that ever wrote to the journal. */
+  readonly kinds: readonly AnyKind[];
   readonly segments: SegmentStore;
   readonly clock: Clock;
   readonly log: Log;
   readonly options: EngineOptions;
+  /** The state store's rows are not those that the journal leads to. */
+  distrust(reason: string): void;
 }
 
 /** Candidates of one command. */
 const candidatesMax = 200;
+/** Candidates of one round, and of its pass over the journal; some 300 bytes each are held for them. */
+const candidatesOfRoundMax = 50_000;
 /** Rows of `extents` in one read. */
 const extentRowsMax = 1_000;
 /** A segment with no more than this share of live bytes is emptied. */
@@ -45,6 +58,7 @@ const emptiedSegmentsMax = 1;
 
 export class Reclaimer {
   private readonly parts: ReclaimerParts;
+  private readonly proof: GarbageProof;
   /** When a segment was first seen empty, by set and number. */
   private readonly emptySince = new Map<string, number>();
   /** Segments with enough live bytes when they were looked into, by set and number: only reclaiming can change that. */
@@ -55,6 +69,7 @@ export class Reclaimer {
 
   constructor(parts: ReclaimerParts) {
     this.parts = parts;
+    this.proof = new GarbageProof({ ...parts, rows: parts.actors.rows });
     this.plan();
   }
 
@@ -70,45 +85,59 @@ export class Reclaimer {
 
   /** Everything that is due now. */
   async round(): Promise<void> {
-    const reclaimed = await this.reclaimBlobs();
-    let removed = 0;
-    for (let set = 0; set < this.parts.segments.sets; set += 1) removed += await this.clear(set);
-    if (reclaimed + removed > 0) this.parts.log('info', 'space reclaimed', { blobs: reclaimed, segments: removed });
+    const candidates = await this.dueCandidates();
+    const segments: EmptySegment[] = [];
+    for (let set = 0; set < this.parts.segments.sets; set += 1) segments.push(...(await this.lookInto(set)));
+    if (this.closed || candidates.length + segments.length === 0) return;
+    const garbage = await this.proof.of({ candidates, segments });
+    const blobs = await this.reclaimBlobs(garbage.candidates);
+    const removed = await this.remove(garbage.segments);
+    if (blobs + removed > 0) this.parts.log('info', 'space reclaimed', { blobs, segments: removed });
   }
 
   async close(): Promise<void> {
     this.closed = true;
     this.cancelTimer();
+    this.proof.close();
     await this.running;
   }
 
-  private async reclaimBlobs(): Promise<number> {
-    const due = numberValue(Math.max(0, this.parts.clock.now() - this.parts.options.reclaimGraceMilliseconds));
+  private async dueCandidates(): Promise<Candidate[]> {
+    const lt = numberValue(Math.max(0, this.parts.clock.now() - this.parts.options.reclaimGraceMilliseconds));
+    const candidates: Candidate[] = [];
+    for (let gt: Buffer | undefined; candidates.length < candidatesOfRoundMax; ) {
+      const rows = await this.parts.actors.rows.range(tables.orphans, { lt, limit: candidatesMax, keysOnly: true, ...(gt && { gt }) });
+      for (const { key } of rows) candidates.push({ time: parseNumber(key), blob: key.toString('latin1', 8) });
+      gt = rows.at(-1)?.key;
+      if (rows.length < candidatesMax) break;
+    }
+    return candidates;
+  }
+
+  private async reclaimBlobs(candidates: readonly Candidate[]): Promise<number> {
     let reclaimed = 0;
-    while (!this.closed) {
-      const rows = await this.parts.actors.rows.range(tables.orphans, { lt: due, limit: candidatesMax, keysOnly: true });
-      if (rows.length === 0) break;
-      const candidates = rows.map(({ key }): Candidate => ({ time: parseNumber(key), blob: key.toString('latin1', 8) }));
-      const gone = await this.tell({ type: 'ReclaimBlobs', candidates });
+    for (let at = 0; at < candidates.length && !this.closed; at += candidatesMax) {
+      const gone = await this.tell({ type: 'ReclaimBlobs', candidates: candidates.slice(at, at + candidatesMax) });
       for (const blob of gone) for (const extent of blob.extents) this.dense.delete(`${blob.set}/${extent.segment}`);
       reclaimed += gone.length;
     }
     return reclaimed;
   }
 
-  /** Answers how many segments were removed. */
-  private async clear(set: number): Promise<number> {
+  /** Empties what is nearly empty; answers with segments of the set that have been empty for a grace, as far as the state store tells. */
+  private async lookInto(set: number): Promise<EmptySegment[]> {
     const { segments, clock, options } = this.parts;
     const resting = (await segments.listSegments(set)).filter(
       ({ segment, removable }) => removable && !this.dense.has(`${set}/${segment}`),
     );
-    const removable: number[] = [];
+    const empty: EmptySegment[] = [];
     let emptied = 0;
     for (const { segment, bytes } of resting.slice(0, segmentsLookedIntoMax)) {
-      if (this.closed) return 0;
+      if (this.closed) return [];
       const name = `${set}/${segment}`;
       const sparse = bytes * sparseShare;
       const live = await this.liveBytes(set, segment, sparse);
+      if (live > 0) this.emptySince.delete(name);
       if (live > sparse) {
         this.dense.add(name);
       } else if (live > 0 && emptied < emptiedSegmentsMax) {
@@ -117,12 +146,23 @@ export class Reclaimer {
       } else if (live === 0) {
         const since = this.emptySince.get(name) ?? clock.now();
         this.emptySince.set(name, since);
-        if (clock.now() - since >= options.reclaimGraceMilliseconds) removable.push(segment);
+        if (clock.now() - since >= options.reclaimGraceMilliseconds) empty.push({ set, segment });
       }
     }
-    const removed = removable.length === 0 ? [] : await segments.removeSegments(set, removable);
-    for (const segment of removed) this.emptySince.delete(`${set}/${segment}`);
-    return removed.length;
+    return empty;
+  }
+
+  /** Answers how many segments were removed. */
+  private async remove(empty: readonly EmptySegment[]): Promise<number> {
+    let count = 0;
+    for (let set = 0; set < this.parts.segments.sets; set += 1) {
+      const numbers = empty.filter((each) => each.set === set).map((each) => each.segment);
+      if (numbers.length === 0 || this.closed) continue;
+      const removed = await this.parts.segments.removeSegments(set, numbers);
+      for (const segment of removed) this.emptySince.delete(`${set}/${segment}`);
+      count += removed.length;
+    }
+    return count;
   }
 
   /** Bytes on each drive; not counted further than `enough`. */
@@ -139,8 +179,14 @@ export class Reclaimer {
   private async empty(set: number, segment: number): Promise<void> {
     for await (const { key } of this.extentsOf(set, segment)) {
       if (this.closed) return;
-      const row = this.parts.actors.rows.get(tables.blobs, nameKey(key.toString('latin1', 6)));
-      if (row === undefined) continue;
+      const { rows } = this.parts.actors;
+      const row = rows.get(tables.blobs, nameKey(key.toString('latin1', 6)));
+      if (row === undefined) {
+        // Both rows come and go with one record.
+        if (rows.get(tables.extents, key) === undefined) continue;
+        this.parts.distrust(`a blob that lies in segment ${segment} of set ${set} has no row`);
+        return;
+      }
       const from = unpackBlob(unpack(row));
       await this.tell({ type: 'MoveBlob', from, to: await this.parts.segments.moveBlob(from) });
     }

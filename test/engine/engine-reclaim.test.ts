@@ -87,16 +87,20 @@ interface House {
   readonly engine: Engine;
   readonly store: StateStore;
   readonly clock: ManualClock;
+  /** Why the state store was found to be wrong. */
+  readonly distrusted: readonly string[];
   close(): Promise<void>;
 }
 
 const minute = 60_000;
 const grace = engineOptions.reclaimGraceMilliseconds;
 
-/** An engine on drives in memory, which goes on with the clock of the one before. */
+/** An engine on drives in memory, which goes on with the clock of the one before; its rows are made anew from the journal. */
 async function openAll(disks: readonly Disk[], log: { frames: Buffer[] }, start: number): Promise<House> {
   const clock = manualClock(start);
   const store = memoryStore();
+  const distrusted: string[] = [];
+  const distrust = (reason: string) => void distrusted.push(reason);
   const shards = await openHouse(disks, 0, { clock });
   const journal = memoryJournal((stream) => headOf(store, stream), log);
   const segments = {
@@ -106,13 +110,13 @@ async function openAll(disks: readonly Disk[], log: { frames: Buffer[] }, start:
     moveBlob: (blob: Blob) => shards.store.moveBlob(blob),
   };
   const options = { inlineBytesMax: 0, reclaimPauseMilliseconds: minute };
-  const parts = { journal, store, blobs: shards.store, segments, clock, randomness, log: () => undefined, options };
+  const parts = { journal, store, blobs: shards.store, segments, distrust, clock, randomness, log: () => undefined, options };
   const engine = await openEngine(parts);
   const close = async () => {
     await engine.close();
     await shards.drives.close();
   };
-  return { engine, store, clock, close };
+  return { engine, store, clock, distrusted, close };
 }
 
 test('space comes back: the blob goes after the grace, its segment is emptied and removed', async () => {
@@ -150,6 +154,73 @@ test('space comes back: the blob goes after the grace, its segment is emptied an
   await rebuilt.close();
 });
 
+/** Rows that go behind the store's back: all of a table but those named. */
+async function lose(store: StateStore, table: string, stays: (key: Buffer) => boolean = () => false): Promise<number> {
+  const rows = (await store.range(table, { limit: rangeRowsMax })).filter(({ key }) => !stays(key));
+  await store.write(
+    rows.map(({ key }) => ({ table, key, value: null })),
+    store.position,
+  );
+  return rows.length;
+}
+
+/** A copy takes all over. */
+const asItIs = { metadata: undefined, placement: undefined, tags: undefined, algorithm: undefined };
+const contents = [1, 2, 3].map((seed) => seededBytes(300_000, seed));
+
+/** Three objects, copied and their originals deleted, in a segment that no process writes to any more; one more object in a later one. */
+async function threeObjects(disks: readonly Disk[], log: { frames: Buffer[] }): Promise<House> {
+  const first = await openAll(disks, log, 1_700_000_000_000);
+  const caller = (house: House) => ({ ...alice, time: house.clock.now() });
+  await accepted(first.engine.createBucket(caller(first), { bucket: 'photos', locationConstraint: '' }));
+  for (const [at, content] of contents.entries()) {
+    await accepted(first.engine.putObject(caller(first), putCommand('photos', `original${at}`, content)));
+    const source = { bucket: 'photos', key: `original${at}`, conditions: {} };
+    await accepted(first.engine.copyObject(caller(first), { bucket: 'photos', key: `copy${at}`, source, conditions: {}, ...asItIs }));
+    await accepted(first.engine.deleteObject(caller(first), { bucket: 'photos', key: `original${at}`, conditions: {} }));
+  }
+  await first.close();
+  const house = await openAll(disks, log, first.clock.now());
+  await accepted(house.engine.putObject(caller(house), putCommand('photos', 'next', seededBytes(10_000, 4))));
+  return house;
+}
+
+/** What the rows say wrongly, and how they came to say it. */
+const losses: readonly (readonly [what: string, lose: (store: StateStore) => Promise<number>])[] = [
+  ['the rows of what lives in segments', (store) => lose(store, 'extents')],
+  ['the references', (store) => lose(store, 'refs', (key) => key.at(-1) === 0)],
+  ['some of the references, and when blobs lost the last one', (store) => lose(store, 'refs')],
+  ['the rows of the blobs', (store) => lose(store, 'blobs')],
+  [
+    'every row that says where bytes are',
+    async (store) => (await lose(store, 'extents')) + (await lose(store, 'blobs')) + (await lose(store, 'refs')),
+  ],
+];
+
+for (const [what, loseRows] of losses) {
+  test(`${what} are lost behind the store's back: no byte is given back, and the store is found to be wrong`, async () => {
+    const disks = [0, 1, 2, 3].map((at) => memoryDisk(`memory${at}`, seededRandom(at)));
+    const log: { frames: Buffer[] } = { frames: [] };
+    const house = await threeObjects(disks, log);
+    const [old] = await segmentsOf(house.store);
+    const records = log.frames.length;
+    assert.ok((await loseRows(house.store)) >= 3);
+    await anHour(house.clock);
+    for (const disk of disks) assert.equal(await disk.exists(segmentPath(0, old!)), true);
+    assert.ok(!log.frames.slice(records).some((frame) => frame.includes('BlobReclaimed')));
+    assert.ok(house.distrusted.length > 0);
+    await house.close();
+    const rebuilt = await openAll(disks, log, house.clock.now());
+    for (const [at, content] of contents.entries()) {
+      const read = await accepted(rebuilt.engine.getObject(alice, { bucket: 'photos', key: `copy${at}`, conditions: {} }));
+      assert.deepEqual(await readAll(read.body), content);
+    }
+    await anHour(rebuilt.clock);
+    assert.deepEqual(rebuilt.distrusted, [], 'rows that are right are believed');
+    await rebuilt.close();
+  });
+}
+
 async function segmentsOf(store: StateStore): Promise<number[]> {
   const rows = await store.range('extents', { limit: rangeRowsMax });
   return rows.map((row) => row.key.readUInt32BE(2));
@@ -160,6 +231,11 @@ async function everything(store: StateStore): Promise<string[]> {
     ['blobs', 'extents', 'refs', 'orphans', 'heads'].map((table) => store.range(table, { limit: rangeRowsMax })),
   );
   return all.flat().map((row) => `${row.key.toString('hex')}=${row.value.toString('hex')}`);
+}
+
+/** In steps, so that every round comes to its end. */
+async function anHour(clock: ManualClock): Promise<void> {
+  for (let passed = 0; passed < 60; passed += 1) await clock.advance(minute);
 }
 
 /** Goes on with the clock until it is so, an hour at most. */

@@ -70,6 +70,23 @@ test('a drive that was away while segments were removed gives its left-overs up'
   });
 });
 
+test('where one drive is enough to read from, the last copy of a segment is no left-over', async () => {
+  await withDirectories(2, async (disks) => {
+    const first = await openHouse(disks, 0);
+    const bytes = randomBytes(100_000);
+    const blob = await first.put(bytes);
+    await first.close();
+    await disks[0]!.remove(segmentPath(0, blob.extents[0]!.segment));
+    const second = await openHouse(disks, 0);
+    let healed = false;
+    void second.store.healingDone().then(() => (healed = true));
+    await until(() => healed, 'both drives are looked at');
+    assert.ok((await second.get(blob)).equals(bytes));
+    for (const disk of disks) assert.equal(await disk.exists(segmentPath(0, blob.extents[0]!.segment)), true, disk.name);
+    await second.close();
+  });
+});
+
 test('what a drive missed while it was there is swept up, and reported', async () => {
   await withDirectories(4, async (disks) => {
     const first = await openHouse(disks, 0);
