@@ -9,6 +9,8 @@ export interface UwsModule {
   SSLApp(options: { key_file_name: string; cert_file_name: string }): UwsApp;
   us_listen_socket_close(socket: UwsListenSocket): void;
   us_socket_local_port(socket: UwsListenSocket): number;
+  /** Its own switches; not in its documentation. */
+  _cfg?(key: string): void;
 }
 
 export interface UwsApp {
@@ -46,20 +48,51 @@ export interface UwsResponse {
   getRemoteAddressAsText(): ArrayBuffer;
 }
 
+/** What clients and the usual proxies send. */
+export type Need =
+  | 'HTTP/1.0'
+  | 'UTF-8 at the ends of header values'
+  | 'bodies slower than 16 KB/s'
+  | 'ninety headers'
+  | 'header blocks of 8 KiB in several packets'
+  | 'bodies of 5 GiB'
+  | 'TLS';
+
 export interface UwsBuild {
   readonly uws: UwsModule;
+  /** `20.57`. */
   readonly version: string;
-  /** Serves whatever clients may send, over TLS too. */
-  readonly sound: boolean;
+  readonly servesTls: boolean;
   readonly limits: readonly string[];
 }
 
-/** True of every build. */
+/**
+ * Releases on which the conformance suite was run, and which needs each was seen not to serve as node:http does; the suite holds this list
+ * against what it sees. `auto` takes a release that is listed and lacks nothing: one that nobody has tried may be as good or not.
+ */
+export const unmetNeeds: Readonly<Record<string, readonly Need[]>> = {
+  '20.30': [
+    'HTTP/1.0',
+    'UTF-8 at the ends of header values',
+    'bodies slower than 16 KB/s',
+    'ninety headers',
+    'header blocks of 8 KiB in several packets',
+    'bodies of 5 GiB',
+    'TLS',
+  ],
+  '20.57': ['HTTP/1.0', 'UTF-8 at the ends of header values', 'bodies slower than 16 KB/s'],
+};
+
+/** True of every build that was tried. */
 export const uwsLimits: readonly string[] = [
+  'HTTP/1.0, which nginx speaks to its upstreams by default, is refused with 505: set `proxy_http_version 1.1`.',
+  'A header value loses non-ASCII characters at its ends; where it is signed, as metadata is, the request is refused with SignatureDoesNotMatch.',
+  'A body slower than 16 KB/s is cut after 10 to 35 seconds.',
+  'Requests it does not understand (a CR within a value, no HTTP at all), chunk extensions and HTTP trailers hang until they are closed as idle; none is told why.',
   'Expect: 100-continue is answered before a request is authorised, so the body of a refused request is sent all the same.',
   'A second request on a connection whose first is not answered yet closes it: no pipelining.',
   'An answer that comes before a body of more than 16 MiB was read waits until 16 MiB or 10 seconds of it have been dropped.',
-  'Idle connections are closed after 10 seconds, a client that takes nothing for 10 seconds is cut off.',
+  'Idle connections are closed after 10 to 35 seconds, and so is a client that takes nothing for as long.',
 ];
 
 /** What the build of 2023 lacks beside that; measured with raw sockets, asserted by the conformance suite. */
@@ -68,12 +101,8 @@ export const oldUwsLimits: readonly string[] = [
   'A Content-Length of 1,000,000,000 or more closes the connection: larger objects need multipart uploads.',
   'At most 48 headers: with more the connection hangs and is closed after 10 seconds.',
   'At most 4096 bytes of headers when they arrive in several packets: with more the connection is closed.',
-  'Requests it does not understand (bare LF, folded lines, HTTP/1.0, blanks before a colon, absolute targets) hang and are closed after 10 seconds, or are closed at once; none is told why.',
-  'Chunk extensions and HTTP trailers hang. Chunk lines may end in a bare LF.',
-  'Bodies slower than 16 KB/s are cut after 10 seconds.',
-  'A header value loses non-ASCII characters at its end.',
+  'Bare LF, folded lines, HTTP/1.0, blanks before a colon and absolute targets hang too, or the connection is closed at once. Chunk lines may end in a bare LF.',
   'Methods beside GET, HEAD, PUT, POST, DELETE, OPTIONS, PATCH, CONNECT and TRACE close the connection.',
-  'Every answer carries `uWebSockets: 20`.',
 ];
 
 interface Candidate {
@@ -97,11 +126,14 @@ const soundMinor = 57;
 /** The first to have all of `UwsResponse`, as far as it was tried. */
 const oldestMinor = 30;
 
+/** Leaves `uWebSockets: 20` out of the answers (`Loop::setSilent`). */
+const silentKey = '999999990007';
+
 /**
- * The first build that loads, or a sentence for each on why it didn't. `soundOnly`: one that isn't stays unloaded: it is several megabytes,
- * and nobody would use it.
+ * The first build that loads, or a sentence for each on why it didn't. `completeOnly`: one that lacks a need stays unloaded: it is several
+ * megabytes, and nobody would use it.
  */
-export function loadUws({ soundOnly = false } = {}): UwsBuild | readonly string[] {
+export function loadUws({ completeOnly = false } = {}): UwsBuild | readonly string[] {
   // Read by newer builds while they load.
   process.env.UWS_HTTP_MAX_HEADERS_SIZE ??= String(headerBytesMax);
   const require = createRequire(import.meta.url);
@@ -109,26 +141,32 @@ export function loadUws({ soundOnly = false } = {}): UwsBuild | readonly string[
   for (const { name, entry } of candidates) {
     try {
       const { version } = require(join(packageFolder(require.resolve(entry)), 'package.json')) as { version: string };
-      const minor = soundOnly ? soundMinor : oldestMinor;
-      if (minorOf(version) < minor) throw new Error(`version ${version} is older than 20.${minor}`);
+      if (minorOf(version) < oldestMinor) throw new Error(`version ${version} is older than 20.${oldestMinor}`);
+      const unmet = unmetNeeds[shortOf(version)];
+      if (completeOnly && unmet?.length !== 0)
+        throw new Error(`version ${version} ${unmet ? `lacks ${unmet.join(', ')}` : 'was not tried yet'}`);
       return describe(require(entry) as UwsModule, version);
     } catch (error) {
-      reasons.push(
-        `${name}: ${
-          (error as Error).message
-            .split('\n')
-            .filter(Boolean)
-            .at(isMissing(error) ? 0 : -1) ?? 'does not load'
-        }`,
-      );
+      reasons.push(`${name}: ${reasonOf(error)}`);
     }
   }
   return reasons;
 }
 
+/** Of what a loader says the line that tells. */
+function reasonOf(error: unknown): string {
+  const lines = (error as Error).message.split('\n').filter(Boolean);
+  return lines.at(isMissing(error) ? 0 : -1) ?? 'does not load';
+}
+
 function describe(uws: UwsModule, version: string): UwsBuild {
-  const sound = minorOf(version) >= soundMinor;
-  return { uws, version: version.split('.', 2).join('.'), sound, limits: sound ? uwsLimits : [...uwsLimits, ...oldUwsLimits] };
+  uws._cfg?.(silentKey);
+  const old = minorOf(version) < soundMinor;
+  return { uws, version: shortOf(version), servesTls: !old, limits: old ? [...uwsLimits, ...oldUwsLimits] : uwsLimits };
+}
+
+function shortOf(version: string): string {
+  return version.split('.', 2).join('.');
 }
 
 /** Every release since 2021 is a 20.x. */

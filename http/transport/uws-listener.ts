@@ -7,7 +7,7 @@ import { UwsExchange, type UwsSurroundings } from './uws-exchange.ts';
 /** The listener on uWebSockets.js. */
 export async function openUwsListener(build: UwsBuild, options: ListenerOptions, handler: ExchangeHandler): Promise<Listener> {
   const { tls, host, port } = options;
-  if (tls && !build.sound) throw new Error(`uWebSockets.js ${build.version} does not serve TLS reliably`);
+  if (tls && !build.servesTls) throw new Error(`uWebSockets.js ${build.version} does not serve TLS reliably`);
   const { uws } = build;
   const app = tls ? uws.SSLApp({ key_file_name: tls.keyFile, cert_file_name: tls.certFile }) : uws.App();
   const listener = new UwsListener(build, app, options, handler);

@@ -17,11 +17,16 @@ export interface TransportTraits {
   readonly ninetyHeaders: 'served' | 'hangs';
   readonly splitHeaderBlock8k: 'served' | 'closed';
   readonly headersOf20k: Refusal;
-  readonly utf8AtValueEnd: 'kept' | 'lost';
+  readonly utf8AtValueEnds: 'kept' | 'lost';
   readonly namesItself: boolean;
   readonly brokenChunkSize: Refusal;
   /** Content-Length: 5368709120. */
   readonly fiveGibibytes: 'served' | 'closed';
+  readonly http10: Refusal;
+  /** 1 KB/s. */
+  readonly slowBody: 'served' | 'closed';
+  /** After the refusal of a body of which more than is dropped is still to come. */
+  readonly endlessBodyClosedWithinSeconds: number;
 }
 
 export type OpenListener = (options: ListenerOptions, handler: ExchangeHandler) => Promise<Listener>;
@@ -37,7 +42,7 @@ export const host = 'Host: a.example\r\n';
 
 /** A test on a listener of its own, closed afterwards; every exchange must have come to its end by then. */
 export function on(open: OpenListener, name: string, body: (stage: Stage) => Promise<void>): void {
-  test(name, { timeout: 30_000 }, async () => {
+  test(name, { timeout: 60_000 }, async () => {
     const probe = new ProbeHandler();
     const reported: unknown[] = [];
     const options = { host: '127.0.0.1', port: 0, tls: undefined, report: (defect: unknown) => reported.push(defect) };
