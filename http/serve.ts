@@ -11,14 +11,13 @@ import { engineKinds } from '../engine/kinds.ts';
 import type { Log } from '../engine/log.ts';
 import type { Blob } from '../engine/shards/blob-store.ts';
 import { describeDrives } from '../engine/shards/describe-drives.ts';
-import { markDirectory, readSmallFile, writeSmallFile } from '../engine/shards/drive-format.ts';
+import { markDirectory } from '../engine/shards/drive-format.ts';
 import { openBlobStore } from '../engine/shards/open-blob-store.ts';
 import { type Drives, openDrives } from '../engine/shards/open-drives.ts';
 import type { StartedThreads } from '../engine/shards/started-threads.ts';
 import { openWorkers } from '../engine/shards/workers.ts';
 import { missedBlobs } from '../engine/upkeep/missed-blobs.ts';
-import { type EmbeddedJournal, openEmbeddedJournal } from '../journal/embedded/embedded-journal.ts';
-import type { MirrorReport } from '../journal/embedded/mirror-set.ts';
+import type { EmbeddedJournal } from '../journal/embedded/embedded-journal.ts';
 import type { HeadOf, Journal } from '../journal/journal.ts';
 import { nodeDisk } from '../journal/node-disk.ts';
 import { openClassicStore, removeClassicStore } from '../snapshots/classic-store.ts';
@@ -26,9 +25,18 @@ import { laggingStore } from '../snapshots/lagging-store.ts';
 import { openStandbyStore, type StandbyStore, type StoreDrive } from '../snapshots/standby-store.ts';
 import { StateStoreUnavailable } from '../snapshots/state-store.ts';
 import { rootCredentials } from './auth/credentials.ts';
-import { checkTls, endpointOf, readGivenFile, type ServerConfig, StartRefused } from './config.ts';
+import { checkTls, endpointOf, type ServerConfig, StartRefused } from './config.ts';
 import { createHandler } from './handle.ts';
 import { operations } from './operations.ts';
+import {
+  acknowledgedBefore,
+  type Closers,
+  type KnownRows,
+  openJournal,
+  refuseForeignJournal,
+  refuseLostRecords,
+  refuseOtherJournal,
+} from './serve-journal.ts';
 import { systemClock } from './system-clock.ts';
 import { isProcessAlive, thisProcess } from './system-process.ts';
 import { systemRandomness } from './system-randomness.ts';
@@ -42,9 +50,6 @@ const drainMilliseconds = 10_000;
 /** Drives that may hold the state store: the one in use, the standby, a spare. */
 const statePlacesMax = 3;
 const stateDirectory = `${markDirectory}/state`;
-/** On every drive of the first set: which kind of journal this deployment is written with. */
-const journalKindPath = `${markDirectory}/journal-kind`;
-const natsDirectory = `${markDirectory}/nats`;
 const nodeDiskModule = new URL('../journal/node-disk.js', import.meta.url).href;
 
 export interface RunningServer {
@@ -56,9 +61,6 @@ export interface RunningServer {
   /** Drains, then closes everything. */
   close(): Promise<void>;
 }
-
-/** What was opened, to be closed in reverse. */
-type Closers = (() => Promise<void>)[];
 
 /**
  * `threads`: for the shard workers, as many as the configuration says.
@@ -175,6 +177,7 @@ interface RecordParts {
 /** The journal and the rows made of it, opened side by side: neither asks for the other before both are there. */
 async function openRecords({ config, drives, log }: RecordParts, { below, handed }: { below: Closers; handed: Closers }) {
   const settleJournalKind = await refuseOtherJournal(config, drives);
+  await refuseLostRecords(config, drives, stateDirectory);
   const there: { journal?: Journal; store?: StandbyStore } = {};
   const opening = openStandbyStore({
     drives: await stateDrives(drives),
@@ -189,7 +192,8 @@ async function openRecords({ config, drives, log }: RecordParts, { below, handed
     if (there.store === undefined) throw new StateStoreUnavailable('the state store is not open yet');
     return headOf(there.store, stream);
   };
-  const openingJournal = openJournal(config, drives, { headOf: headOfStream, log, below });
+  const acknowledged = async (found: number) => acknowledgedBefore(found, rowsOf(await opening), drives);
+  const openingJournal = openJournal(config, drives, { headOf: headOfStream, acknowledged, log, below });
   closing(
     openingJournal.then(({ journal }) => journal),
     handed,
@@ -197,9 +201,13 @@ async function openRecords({ config, drives, log }: RecordParts, { below, handed
   const [store, opened] = await Promise.all([opening, openingJournal]);
   there.store = store;
   there.journal = opened.journal;
-  refuseForeignJournal(opened.journal, store);
+  await refuseForeignJournal(opened, rowsOf(store), drives);
   await settleJournalKind();
   return { ...opened, store };
+}
+
+function rowsOf({ position, places }: StandbyStore): KnownRows {
+  return { position, place: places.primary };
 }
 
 /** `part`, which is closed with the others as soon as it is open, even when one of them fails before. */
@@ -241,87 +249,6 @@ async function stateDrives(drives: Drives): Promise<StoreDrive[]> {
       remove: () => removeClassicStore(directory),
     };
   });
-}
-
-interface OpenedJournal {
-  readonly journal: Journal;
-  /** The embedded journal has copies on drives, which come and go. */
-  readonly mirrors: EmbeddedJournal | undefined;
-  readonly description: string;
-}
-
-interface JournalNeeds {
-  readonly headOf: HeadOf;
-  readonly log: Log;
-  readonly below: Closers;
-}
-
-async function openJournal(config: ServerConfig, drives: Drives, { headOf, log, below }: JournalNeeds): Promise<OpenedJournal> {
-  const choice = config.journal;
-  const first = drives.sets[0] ?? [];
-  if (choice.kind === 'embedded') {
-    const disks = first.slice(0, 2 * drives.layout.parityShards + 1).map((drive) => drive.disk);
-    const report = ({ disk, what, reason }: MirrorReport): void =>
-      log(what === 'detached' ? 'warn' : 'info', `journal mirror ${what}`, { drive: disk, reason });
-    const journal = await openEmbeddedJournal({ disks, headOf, report, timer: systemClock });
-    return { journal, mirrors: journal, description: `embedded, on ${disks.length} drive${disks.length === 1 ? '' : 's'}` };
-  }
-  // NATS is loaded where it is used.
-  const { openJetStreamJournal } = await import('../journal/jetstream/jetstream-journal.ts');
-  const jetStream = { deployment: drives.deployment, headOf, clock: systemClock, allowUnsafe: config.journalUnsafe, log };
-  if (choice.kind === 'nats') {
-    const { url, credentialsFile, systemUrl, monitoringUrls } = choice;
-    const credentials = credentialsFile === undefined ? undefined : readGivenFile(credentialsFile, 'NATS credentials');
-    const journal = await openJetStreamJournal({
-      ...jetStream,
-      url,
-      ...(credentials && { credentials }),
-      ...(systemUrl !== undefined && { systemUrl }),
-      ...(monitoringUrls && { monitoringUrls }),
-    });
-    return { journal, mirrors: undefined, description: `JetStream at ${url.replaceAll(/\/\/[^@,]*@/g, '//')}` };
-  }
-  // Always the same drive: an empty store on another one would be another journal.
-  const home = first[0];
-  if (home === undefined || !home.writable) throw new StartRefused(`the journal of nats-server lies on ${home?.disk.name}, which is away`);
-  const { superviseNatsServer } = await import('../journal/jetstream/nats-server.ts');
-  const server = await superviseNatsServer({
-    storeDirectory: join(home.disk.name, natsDirectory),
-    path: config.searchPath,
-    password: systemRandomness.bytes(24).toString('hex'),
-    clock: systemClock,
-    log,
-  });
-  below.push(() => server.stop());
-  const journal = await openJetStreamJournal({ ...jetStream, url: server.url, systemUrl: server.systemUrl });
-  return { journal, mirrors: undefined, description: `JetStream, nats-server ${server.version} on ${home.disk.name} alone` };
-}
-
-/**
- * Another kind of journal would begin empty, and with it the deployment: the kind is settled at the first start, by the returned
- * function, once the journal is open. One that never opened binds nobody.
- */
-async function refuseOtherJournal({ journal }: ServerConfig, { sets: [first = []] }: Drives): Promise<() => Promise<void>> {
-  const embedded = journal.kind === 'embedded';
-  const [kind, other] = embedded ? ['embedded', 'jetstream'] : ['jetstream', 'embedded'];
-  const writable = first.filter((drive) => drive.writable);
-  const kinds = await Promise.all(writable.map(({ disk }) => readSmallFile(disk, journalKindPath).catch(() => '')));
-  if (kinds.includes(other)) {
-    throw new StartRefused(`this deployment is written with --journal ${embedded ? 'nats, or the URL of a server' : 'embedded'}`);
-  }
-  // Torn by a crash, or a drive that was replaced: told again.
-  const untold = writable.filter((_, at) => kinds[at] !== kind);
-  return async () => {
-    await Promise.all(untold.map(({ disk }) => writeSmallFile(disk, journalKindPath, kind)));
-  };
-}
-
-/** Rows that no record led to: somebody chose another journal than the one this deployment was written with. */
-function refuseForeignJournal(journal: Journal, store: StandbyStore): void {
-  if (store.position <= journal.lastSequence) return;
-  throw new StartRefused(
-    `the state store is at record ${store.position} and this journal ends at ${journal.lastSequence}: start with the --journal this deployment was written with`,
-  );
 }
 
 interface Followers {

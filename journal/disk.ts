@@ -15,7 +15,7 @@ export interface Disk {
   open(path: string, mode: DiskOpenMode, writes?: 'eachSynced'): Promise<DiskFile>;
   /** Names (not paths) of the entries of a directory, sorted; empty when the directory is absent. */
   list(directory: string): Promise<string[]>;
-  /** Creates a directory and its parents; no error if there. `''` is the root itself. */
+  /** Creates a directory and its parents, durably; no error if there. `''` is the root itself. */
   makeDirectory(directory: string): Promise<void>;
   /** True when a file or directory is there. `''` asks for the root. */
   exists(path: string): Promise<boolean>;

@@ -118,7 +118,9 @@ class TwinDisk implements MemoryDisk {
       const path = steps.slice(0, depth).join('/');
       const found = this.#medium.names.get(path);
       if (found !== undefined && found !== 'directory') throw failure('ENOTDIR', path);
-      if (found === undefined) this.#rebind(parentOf(path), [[path, 'directory']]);
+      if (found !== undefined) continue;
+      this.#rebind(parentOf(path), [[path, 'directory']]);
+      this.#syncNames(parentOf(path));
     }
   }
 
@@ -162,6 +164,10 @@ class TwinDisk implements MemoryDisk {
   async syncDirectory(directory: string): Promise<void> {
     await this.#enter('syncDirectory', directory);
     this.#requireDirectory(directory);
+    this.#syncNames(directory);
+  }
+
+  #syncNames(directory: string): void {
     const synced = this.#medium.unsynced.filter((change) => change.directory === directory);
     this.#medium.unsynced = this.#medium.unsynced.filter((change) => change.directory !== directory);
     for (const change of synced) bind(this.#medium.durableNames, change);

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Disk, DiskFile, DiskOpenMode } from './disk.ts';
 
 /** Buffers handed to one readv or writev call: Linux accepts 1,024. */
@@ -32,30 +32,42 @@ export function nodeDisk(root: string): Disk {
     },
     makeDirectory: async (directory) => {
       // Level by level below the root: `recursive` would bring back the directory of a drive that was unmounted.
-      if (directory === '') return void (await promised((done) => fs.mkdir(root, { recursive: true }, (error) => done(error))));
+      if (directory === '') return makeRoot(root);
       const steps = inside(directory).split('/');
       for (let depth = 1; depth <= steps.length; depth++) {
         const step = join(root, ...steps.slice(0, depth));
-        await promised((done) => fs.mkdir(step, (error) => done(error?.code === 'EEXIST' ? null : error)));
+        const made = await promised<boolean>((done) =>
+          fs.mkdir(step, (error) => (error?.code === 'EEXIST' ? done(null, false) : done(error, true))),
+        );
+        if (made) await syncDirectoryAt(dirname(step));
       }
     },
     exists: (path) => promised((done) => fs.access(at(path), (error) => done(null, error === null))),
     remove: (path) => promised((done) => fs.unlink(at(path), (error) => done(error?.code === 'ENOENT' ? null : error))),
     removeTree: (directory) => promised((done) => fs.rm(at(directory), { recursive: true, force: true }, (error) => done(error))),
     rename: (from, to) => promised((done) => fs.rename(at(from), at(to), (error) => done(error))),
-    syncDirectory: async (directory) => {
-      const descriptor = await promised<number>((done) => fs.open(at(directory), fs.constants.O_RDONLY, done));
-      try {
-        await promised((done) => fs.fsync(descriptor, (error) => done(error)));
-      } finally {
-        await promised((done) => fs.close(descriptor, (error) => done(error ?? null)));
-      }
-    },
+    syncDirectory: (directory) => syncDirectoryAt(at(directory)),
     freeBytes: async () => {
       const { bavail, bsize } = await promised<fs.StatsFs>((done) => fs.statfs(root, done));
       return bavail * bsize;
     },
   };
+}
+
+/** Every directory that is made on the way is synced in its parent: a power cut takes no drive away with what was stored on it. */
+async function makeRoot(root: string): Promise<void> {
+  const first = await promised<string | undefined>((done) => fs.mkdir(root, { recursive: true }, done));
+  if (first === undefined) return;
+  for (let made = resolve(root); made.length >= resolve(first).length; made = dirname(made)) await syncDirectoryAt(dirname(made));
+}
+
+async function syncDirectoryAt(path: string): Promise<void> {
+  const descriptor = await promised<number>((done) => fs.open(path, fs.constants.O_RDONLY, done));
+  try {
+    await promised((done) => fs.fsync(descriptor, (error) => done(error)));
+  } finally {
+    await promised((done) => fs.close(descriptor, (error) => done(error ?? null)));
+  }
 }
 
 /** A file by its raw descriptor: the callback API costs less per call than FileHandle. */

@@ -7,8 +7,8 @@ export interface Inspection {
   readonly name: string;
   readonly content:
     | { readonly kind: 'missing' | 'blank' }
-    /** `bare`: nothing was stored on it yet. */
-    | { readonly kind: 'formatted'; readonly format: DriveFormat; readonly bare: boolean }
+    /** `whole`: its format files are as they should be. `bare`: nothing was stored on it yet. */
+    | { readonly kind: 'formatted'; readonly format: DriveFormat; readonly whole: boolean; readonly bare: boolean }
     /** Files, and no format. */
     | { readonly kind: 'foreign' }
     | { readonly kind: 'broken'; readonly reason: string };

@@ -1,8 +1,9 @@
 /** From configured directories to the drives of a deployment: looks, decides, locks, formats; or refuses and leaves no trace. */
 import type { Disk } from '../../journal/disk.ts';
 import type { Clock, Randomness } from '../clock.ts';
+import { segmentDirectory } from './block.ts';
 import { Drive } from './drive.ts';
-import { type DriveFormat, formatPath, isBare, markDirectory, readFormat, writeFormat } from './drive-format.ts';
+import { type DriveFormat, inspectFormat, isBare, markDirectory, writeFormat } from './drive-format.ts';
 import { type IsAlive, type LockHolder, liveHolder, releaseLock, takeLock } from './drive-lock.ts';
 import { type DrivePlan, type Inspection, type PlannedDrive, planDrives } from './drive-plan.ts';
 import type { Layout } from './layout.ts';
@@ -40,7 +41,7 @@ export async function openDrives(parts: OpenDrives): Promise<Drives | Refusal> {
   if ('refused' in locked) return locked;
   const formats = formatsOf(parts, locked.plan, inspections);
   try {
-    await writeFormats(parts.disks, locked.plan, formats);
+    await writeFormats({ disks: parts.disks, plan: locked.plan, inspections }, formats);
   } catch (error) {
     await undo(locked.taken);
     return { refused: `a drive can't be formatted: ${(error as Error).message}` };
@@ -53,8 +54,11 @@ async function inspect(disk: Disk): Promise<Inspection> {
   try {
     if (!(await disk.exists(''))) return { name, content: { kind: 'missing' } };
     const bare = await isBare(disk);
-    if (await disk.exists(formatPath)) return { name, content: { kind: 'formatted', format: await readFormat(disk), bare } };
-    return { name, content: { kind: bare ? 'blank' : 'foreign' } };
+    const found = await inspectFormat(disk).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    return { name, content: found === undefined ? { kind: bare ? 'blank' : 'foreign' } : { kind: 'formatted', ...found, bare } };
   } catch (error) {
     return { name, content: { kind: 'broken', reason: (error as Error).message } };
   }
@@ -135,13 +139,22 @@ function formatsOf(parts: OpenDrives, plan: DrivePlan, inspections: readonly Ins
   });
 }
 
-async function writeFormats(disks: readonly Disk[], plan: DrivePlan, formats: readonly DriveFormat[]): Promise<void> {
+interface Formatting {
+  readonly disks: readonly Disk[];
+  readonly plan: DrivePlan;
+  readonly inspections: readonly Inspection[];
+}
+
+async function writeFormats({ disks, plan, inspections }: Formatting, formats: readonly DriveFormat[]): Promise<void> {
   await Promise.all(
     plan.drives.map(async ({ index, action }, position) => {
       const disk = disks[index]!;
       const format = formats[position]!;
       if (action === 'absent') return;
-      if (action === 'use' && JSON.stringify((await readFormat(disk)).names) === JSON.stringify(format.names)) return;
+      const { content } = inspections[index]!;
+      const known = content.kind === 'formatted' && content.whole && JSON.stringify(content.format.names) === JSON.stringify(format.names);
+      if (known) await disk.makeDirectory(segmentDirectory(format.set));
+      if (known) return;
       await writeFormat(disk, format);
     }),
   );

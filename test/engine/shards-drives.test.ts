@@ -189,7 +189,7 @@ test('a first start that was cut short is finished by the next', async () => {
   const first = await openedDrives(disks);
   await first.close();
   // As a crash leaves it when one format file was there already.
-  for (const disk of disks.slice(1)) await disk.remove('.liteio/format.json');
+  for (const disk of disks.slice(1)) for (const path of ['.liteio/format.json', 'segments/format.json']) await disk.remove(path);
   const drives = await openedDrives(disks);
   assert.ok(drives.sets[0]!.every((drive) => drive.state === 'online' || drive.state === 'healing'));
   assert.equal(drives.deployment, first.deployment);
