@@ -31,7 +31,18 @@ export interface ExpectedDigests {
 }
 
 /** Their places in this list are durable, in events and rows: append, never reorder. */
-export const checksumAlgorithms = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const;
+export const checksumAlgorithms = [
+  'CRC32',
+  'CRC32C',
+  'CRC64NVME',
+  'SHA1',
+  'SHA256',
+  'SHA512',
+  'MD5',
+  'XXHASH64',
+  'XXHASH3',
+  'XXHASH128',
+] as const;
 
 export type ChecksumAlgorithm = (typeof checksumAlgorithms)[number];
 
@@ -45,9 +56,15 @@ export const multipartTypes: Readonly<Record<ChecksumAlgorithm, readonly [Checks
   CRC64NVME: ['FULL_OBJECT'],
   SHA1: ['COMPOSITE'],
   SHA256: ['COMPOSITE'],
+  SHA512: ['COMPOSITE'],
+  MD5: ['COMPOSITE'],
+  XXHASH64: ['COMPOSITE'],
+  XXHASH3: ['COMPOSITE'],
+  XXHASH128: ['COMPOSITE'],
 };
 
-export type DigestName = 'MD5' | ChecksumAlgorithm;
+/** Those that ETags and signatures need are checksums too. */
+export type DigestName = ChecksumAlgorithm;
 
-/** Raw bytes, CRCs big endian as S3 sends them in base64. */
+/** Raw bytes, CRCs and XXHASHes big endian as S3 sends them in base64. */
 export type Digests = Partial<Record<DigestName, Buffer>>;

@@ -1,9 +1,11 @@
 /** Digests of bodies that are sent again and again: taken once, kept as long as the body lives, so that the client isn't what is measured. */
 import { hash } from 'node:crypto';
 import { crc32, crc32c } from '@node-rs/crc32';
+import xxhash from 'xxhash-addon';
+import type { ChecksumAlgorithm } from '../../engine/body.ts';
 import { createKernelMemory, type Kernel, kernelBytes, openPlainKernel, openSimdKernel } from '../../engine/shards/kernel.ts';
 
-export type Checksum = 'crc32' | 'crc32c' | 'crc64nvme' | 'sha1' | 'sha256';
+export type Checksum = Lowercase<ChecksumAlgorithm>;
 
 /** Bytes of a chunk of a streamed body, as SDKs cut them. */
 export const chunkBytes = 65_536;
@@ -64,8 +66,26 @@ export class BodyDigests {
   }
 }
 
+const hashOf = (name: string) => (bytes: Uint8Array) => hash(name, bytes, 'buffer');
+const xxhashOf =
+  ({ hash }: { hash(bytes: Buffer): Buffer }) =>
+  (bytes: Uint8Array) =>
+    hash(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+
+/** Those that libraries take of a whole body at once. */
+const oneShot: Partial<Record<Checksum, (bytes: Uint8Array) => Buffer>> = {
+  sha1: hashOf('sha1'),
+  sha256: hashOf('sha256'),
+  sha512: hashOf('sha512'),
+  md5: hashOf('md5'),
+  xxhash64: xxhashOf(xxhash.XXHash64),
+  xxhash3: xxhashOf(xxhash.XXHash3),
+  xxhash128: xxhashOf(xxhash.XXHash128),
+};
+
 function checksumOf(bytes: Uint8Array, checksum: Checksum): string {
-  if (checksum === 'sha1' || checksum === 'sha256') return hash(checksum, bytes, 'base64');
+  const summed = oneShot[checksum]?.(bytes);
+  if (summed !== undefined) return summed.toString('base64');
   if (checksum === 'crc64nvme') {
     const sum = Buffer.alloc(8);
     sum.writeBigUInt64BE(crc64(bytes));

@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { checksumAlgorithms } from '../../engine/body.ts';
 import { type BenchPlan, versionsSuffix, type WorkloadName, workloads } from '../run/plan.ts';
 import { parseSize } from '../workload/sizes.ts';
 import { Misuse } from './misuse.ts';
@@ -82,7 +83,7 @@ export function addRunOptions(command: Command): void {
       .choices(['signed', 'unsigned', 'streaming'])
       .default('unsigned'),
     new Option('--checksum <algorithm>', 'sent with what is put')
-      .choices(['none', 'crc32', 'crc32c', 'crc64nvme', 'sha1', 'sha256'])
+      .choices(['none', ...checksumAlgorithms.map((name) => name.toLowerCase())])
       .default('none'),
     new Option('--no-keep-alive', 'a connection of its own for each request'),
     new Option('--insecure', 'accept certificates that cannot be verified'),

@@ -1,4 +1,5 @@
 /** What a run is to do: the command line parsed and checked, or written down by the standing set. */
+import type { Checksum } from '../client/body-digests.ts';
 import type { Credentials } from '../client/signer.ts';
 
 export const workloads = [
@@ -33,7 +34,7 @@ export interface BenchPlan {
   readonly objects: number;
   readonly keyLayout: 'flat' | 'prefixes' | 'hex';
   readonly payload: 'signed' | 'unsigned' | 'streaming';
-  readonly checksum: 'none' | 'crc32' | 'crc32c' | 'crc64nvme' | 'sha1' | 'sha256';
+  readonly checksum: 'none' | Checksum;
   readonly keepAlive: boolean;
   /** For https endpoints: accept a certificate that can't be verified. */
   readonly insecure: boolean;

@@ -1,6 +1,7 @@
 /** Digests of a body, of several names at once. */
 import { createHash, type Hash } from 'node:crypto';
 import { crc32, crc32c } from '@node-rs/crc32';
+import xxhash, { type XXHash } from 'xxhash-addon';
 import type { DigestName, Digests } from '../body.ts';
 import { openKernel } from './erasure-code.ts';
 import { createKernelMemory, type Kernel, kernelBytes } from './kernel.ts';
@@ -8,14 +9,17 @@ import { createKernelMemory, type Kernel, kernelBytes } from './kernel.ts';
 /** Takes a body piece by piece, each lying in the kernel's memory. */
 export interface Digester {
   /** `bytes` is what lies at `place`. */
-  update(bytes: Uint8Array, place: number): void;
+  update(bytes: Buffer, place: number): void;
   digests(): Digests;
 }
 
-const hashNames = { MD5: 'md5', SHA1: 'sha1', SHA256: 'sha256' } as const;
+const hashNames = { MD5: 'md5', SHA1: 'sha1', SHA256: 'sha256', SHA512: 'sha512' } as const;
+const xxhashes = { XXHASH64: xxhash.XXHash64, XXHASH3: xxhash.XXHash3, XXHASH128: xxhash.XXHash128 } as const;
+/** S3's have no other. */
+const xxhashSeed = Buffer.alloc(8);
 
 interface Running {
-  update(bytes: Uint8Array, place: number): void;
+  update(bytes: Buffer, place: number): void;
   digest(): Buffer;
 }
 
@@ -33,9 +37,16 @@ function openDigest(name: DigestName, kernel: Kernel): Running {
   switch (name) {
     case 'MD5':
     case 'SHA1':
-    case 'SHA256': {
+    case 'SHA256':
+    case 'SHA512': {
       const hash: Hash = createHash(hashNames[name]);
       return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest() };
+    }
+    case 'XXHASH64':
+    case 'XXHASH3':
+    case 'XXHASH128': {
+      const hash: XXHash = new xxhashes[name](xxhashSeed);
+      return { update: (bytes) => hash.update(bytes), digest: () => hash.digest() };
     }
     case 'CRC32':
     case 'CRC32C': {

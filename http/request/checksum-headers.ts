@@ -14,6 +14,11 @@ export const checksumForms: readonly ChecksumForm[] = [
   { algorithm: 'CRC64NVME', header: 'x-amz-checksum-crc64nvme', bytes: 8 },
   { algorithm: 'SHA1', header: 'x-amz-checksum-sha1', bytes: 20 },
   { algorithm: 'SHA256', header: 'x-amz-checksum-sha256', bytes: 32 },
+  { algorithm: 'SHA512', header: 'x-amz-checksum-sha512', bytes: 64 },
+  { algorithm: 'MD5', header: 'x-amz-checksum-md5', bytes: 16 },
+  { algorithm: 'XXHASH64', header: 'x-amz-checksum-xxhash64', bytes: 8 },
+  { algorithm: 'XXHASH3', header: 'x-amz-checksum-xxhash3', bytes: 8 },
+  { algorithm: 'XXHASH128', header: 'x-amz-checksum-xxhash128', bytes: 16 },
 ];
 
 const byHeader = new Map(checksumForms.map((form) => [form.header, form]));

@@ -41,7 +41,10 @@ export function declaredDigests(headers: ReadonlyMap<string, string>, payload: P
     return invalid('x-amz-trailer needs an x-amz-content-sha256 that announces trailers.');
   }
   const [only] = declared;
-  const mismatch = announcedAlgorithm(headers, only?.form.algorithm);
+  const announcesMd5 = md5 !== undefined && headers.get('x-amz-sdk-checksum-algorithm')?.toUpperCase() === 'MD5';
+  // The SDK for JavaScript sends what it calls the checksum MD5 as Content-MD5.
+  const algorithm = only?.form.algorithm ?? (announcesMd5 ? 'MD5' : undefined);
+  const mismatch = announcedAlgorithm(headers, algorithm);
   if (mismatch) return mismatch;
   let checksum: Buffer | undefined;
   if (only?.value !== undefined) {
@@ -49,7 +52,7 @@ export function declaredDigests(headers: ReadonlyMap<string, string>, payload: P
     if (!checksum) return invalidHeader(only.form.header);
   }
   const sha256 = payload.kind === 'hash' ? payload.sha256 : undefined;
-  return { md5, sha256, algorithm: only?.form.algorithm, checksum, trailerNames };
+  return { md5, sha256, algorithm, checksum, trailerNames };
 }
 
 function contentMd5(headers: ReadonlyMap<string, string>): Buffer | 'malformed' | undefined {

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { crc32, crc32c } from '@node-rs/crc32';
+import xxhash from 'xxhash-addon';
 import type { ChecksumAlgorithm, UploadBody } from '../../engine/body.ts';
 import { BodyRejected, type Rejection, reject } from '../../engine/rejection.ts';
 import { crc64Nvme } from './crc64-nvme.ts';
@@ -67,9 +68,16 @@ function checksumOf(algorithm: ChecksumAlgorithm, whole: Buffer): Buffer {
     case 'CRC64NVME':
       return crc64Nvme(whole);
     case 'SHA1':
-      return hash('sha1', whole, 'buffer');
     case 'SHA256':
-      return hash('sha256', whole, 'buffer');
+    case 'SHA512':
+    case 'MD5':
+      return hash(algorithm.toLowerCase(), whole, 'buffer');
+    case 'XXHASH64':
+      return xxhash.XXHash64.hash(whole);
+    case 'XXHASH3':
+      return xxhash.XXHash3.hash(whole);
+    case 'XXHASH128':
+      return xxhash.XXHash128.hash(whole);
   }
 }
 

@@ -4,10 +4,11 @@ import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checksumHeader, digestsOf } from '../../bench/client/body-digests.ts';
+import { type Checksum, checksumHeader, digestsOf } from '../../bench/client/body-digests.ts';
 import { Connection } from '../../bench/client/connection.ts';
 import { plainWire, S3Client, type WireOptions } from '../../bench/client/s3-client.ts';
 import { Signer } from '../../bench/client/signer.ts';
+import { checksumAlgorithms } from '../../engine/body.ts';
 import { seededBytes, temporaryDirectory } from '../support/files.ts';
 import { xmlText } from '../support/raw-client.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
@@ -15,7 +16,7 @@ import { signHeader } from '../support/sign.ts';
 import { tlsFlags } from './tls-flags.ts';
 
 const payloads = ['signed', 'unsigned', 'streaming'] as const;
-const checksums = ['none', 'crc32', 'crc32c', 'crc64nvme', 'sha1', 'sha256'] as const;
+const checksums = ['none', ...checksumAlgorithms.map((name) => name.toLowerCase() as Checksum)] as const;
 const work = temporaryDirectory('bench-client');
 const servers = new Map<string, RunningServer>();
 

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { checksumAlgorithms, multipartTypes } from '../../engine/body.ts';
+import { digestsOf } from '../../engine/shards/digester.ts';
 import { seededBytes } from '../support/files.ts';
 import { type RawClient, refused, startRaw, xmlText, xmlTexts } from '../support/raw-client.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
@@ -162,6 +164,46 @@ test('of an upload that declared no checksum none is shown before its end', asyn
   assert.deepEqual(xmlTexts(await attributes(key), 'PartNumber'), []);
 });
 
+test('every algorithm, of parts and of what they come to', async () => {
+  for (const algorithm of checksumAlgorithms) {
+    const header = `x-amz-checksum-${algorithm.toLowerCase()}`;
+    const [type] = multipartTypes[algorithm];
+    const key = `all/${algorithm}`;
+    const values = bodies.map((body) => digestsOf([algorithm], body)[algorithm]!);
+    const upload = await begin(key, { 'x-amz-checksum-algorithm': algorithm }, (at) => ({ [header]: values[at]!.toString('base64') }));
+    const query = { partNumber: '1', uploadId: upload.uploadId };
+    const damaged = await raw.call({
+      method: 'PUT',
+      bucket,
+      key,
+      query,
+      body: bodies[1]!,
+      headers: { [header]: values[0]!.toString('base64') },
+    });
+    refused(damaged, 400, 'BadDigest', { Message: `The ${algorithm} you specified did not match the calculated checksum.` });
+    const unsummed = await raw.must({ method: 'PUT', bucket, key, query, body: bodies[0]! });
+    assert.equal(unsummed.headers[header], values[0]!.toString('base64'), `${algorithm} is computed where none is sent`);
+    const parts = await raw.must({ method: 'GET', bucket, key, query: { uploadId: upload.uploadId } });
+    assert.equal(xmlText(parts, 'ChecksumAlgorithm'), algorithm);
+    assert.equal(xmlText(parts, 'ChecksumType'), type);
+    const field = `Checksum${algorithm}`;
+    assert.deepEqual(
+      xmlTexts(parts, field),
+      values.map((value) => value.toString('base64')),
+    );
+    const whole = digestsOf([algorithm], Buffer.concat(type === 'COMPOSITE' ? values : bodies))[algorithm]!.toString('base64');
+    const named = values.map((value) => `<${field}>${value.toString('base64')}</${field}>`);
+    const done = await complete(upload, named, { [header]: whole });
+    assert.equal(done.status, 200, `${algorithm} ${done.body}`);
+    const shown = type === 'COMPOSITE' ? `${whole}-2` : whole;
+    assert.deepEqual([xmlText(done, field), xmlText(done, 'ChecksumType')], [shown, type]);
+    assert.equal((await read('HEAD', key)).headers[header], shown);
+    const listed = await raw.must({ method: 'GET', bucket, query: { 'list-type': '2', prefix: key } });
+    assert.equal(xmlText(listed, 'ChecksumAlgorithm'), algorithm);
+    assert.equal(xmlText(listed, 'ChecksumType'), type);
+  }
+});
+
 test('CreateMultipartUpload refuses what no upload can have', async () => {
   const create = (headers: Record<string, string>) => raw.call({ method: 'POST', bucket, key: 'k', query: { uploads: '' }, headers });
   const algorithm = 'x-amz-checksum-algorithm';
@@ -169,7 +211,7 @@ test('CreateMultipartUpload refuses what no upload can have', async () => {
   const sentences: readonly (readonly [Record<string, string>, RegExp])[] = [
     [
       { [algorithm]: 'MD4' },
-      /^Checksum algorithm provided is unsupported\. Please try again with any of the valid types: \[CRC32, CRC32C, CRC64NVME, .*SHA1, SHA256/,
+      /^Checksum algorithm provided is unsupported\. Please try again with any of the valid types: \[CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, XXHASH3, XXHASH64\]$/,
     ],
     [{ [algorithm]: 'CRC32,SHA1' }, /^Invalid types are specified in x-amz-checksum-algorithm header\.$/],
     [{ [algorithm]: 'CRC32', [type]: 'HALF' }, /^Value for x-amz-checksum-type header is invalid\.$/],

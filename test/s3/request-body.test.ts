@@ -159,6 +159,12 @@ test('small bodies: whole, bounded, every digest verified', async () => {
     { 'x-amz-checksum-crc64nvme': base64(crc64Nvme(Buffer.from(body))) },
     { 'x-amz-checksum-sha1': hash('sha1', body, 'base64') },
     { 'x-amz-checksum-sha256': hash('sha256', body, 'base64') },
+    { 'x-amz-checksum-sha512': hash('sha512', body, 'base64') },
+    { 'x-amz-checksum-md5': hash('md5', body, 'base64') },
+    // Of these nine bytes, by the reference implementation (xxHash 0.8.3).
+    { 'x-amz-checksum-xxhash64': 'BcnBqjj9bSE=' },
+    { 'x-amz-checksum-xxhash3': '/KsgS6ZFiPw=' },
+    { 'x-amz-checksum-xxhash128': 'DOfKJqzJg5fdLGOZQkU2sw==' },
   ];
   const query = [['delete', '']] as const;
   for (const headers of right) {
