@@ -92,7 +92,8 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
   const limits = actorLimits ?? {};
   const kinds = [bucketKind, kind, storeKind];
   const actors = await openActorSystem({ journal, store, kinds, clock, log, limits });
-  const door: Door = { actors, rows: actors.rows, blobs, randomness, options, uploadKind: kind, uploads: new UploadLives() };
+  const { rows, reading } = actors;
+  const door: Door = { actors, rows, reading, blobs, randomness, options, uploadKind: kind, uploads: new UploadLives() };
   const gate = new Gate(options.commandsInFlightMax);
   const { segments } = parts;
   const distrust = (reason: string): void => {
@@ -126,9 +127,9 @@ function bucketMethods(door: Door, gate: Gate): Pick<Engine, BucketMethod> {
   const counts = new buckets.BucketCounts();
   return {
     createBucket: (caller, command) => gate.pass(() => buckets.createBucket(door, caller, command, counts)),
-    headBucket: (_caller, bucket) => buckets.headBucket(door, bucket),
+    headBucket: (_caller, bucket) => door.reading(() => buckets.headBucket(door, bucket)),
     deleteBucket: (caller, bucket) => gate.pass(() => buckets.deleteBucket(door, caller, bucket)),
-    listBuckets: (caller, query) => buckets.listBuckets(door, caller, query),
+    listBuckets: (caller, query) => door.reading(() => buckets.listBuckets(door, caller, query)),
     putBucketVersioning: (caller, bucket, versioning) => gate.pass(() => buckets.putBucketVersioning(door, caller, bucket, versioning)),
     putBucketTagging: (caller, bucket, tags) => gate.pass(() => buckets.putBucketTagging(door, caller, bucket, tags)),
   };
@@ -147,15 +148,15 @@ function objectMethods(door: Door, gate: Gate): Omit<Engine, BucketMethod | Mult
   const listings = new FewAtOnce(listingsAtOnceMax);
   return {
     putObject: (caller, command) => gate.passWith(command.body, () => commands.putObject(door, caller, command)),
-    getObject: (_caller, query) => queries.getObject(door, query),
-    headObject: (_caller, query) => queries.headObject(door, query),
+    getObject: (_caller, query) => door.reading(() => queries.getObject(door, query)),
+    headObject: (_caller, query) => door.reading(() => queries.headObject(door, query)),
     deleteObject: (caller, command) => gate.pass(() => commands.deleteObject(door, caller, command)),
     copyObject: (caller, command) => gate.pass(() => copyObject(door, caller, command)),
-    getObjectAttributes: (_caller, query) => queries.getObjectAttributes(door, query),
-    getObjectTagging: (_caller, target) => queries.getObjectTagging(door, target),
+    getObjectAttributes: (_caller, query) => door.reading(() => queries.getObjectAttributes(door, query)),
+    getObjectTagging: (_caller, target) => door.reading(() => queries.getObjectTagging(door, target)),
     putObjectTagging: (caller, target, tags) => gate.pass(() => commands.putObjectTagging(door, caller, target, tags)),
-    listObjects: (_caller, query) => listings.run(() => listObjects(door, query)),
-    listObjectVersions: (_caller, query) => listings.run(() => listObjectVersions(door, query)),
+    listObjects: (_caller, query) => listings.run(() => door.reading(() => listObjects(door, query))),
+    listObjectVersions: (_caller, query) => listings.run(() => door.reading(() => listObjectVersions(door, query))),
   };
 }
 
@@ -166,7 +167,7 @@ function multipartMethods(door: Door, gate: Gate): Pick<Engine, MultipartMethod>
     uploadPartCopy: (caller, command) => gate.pass(() => multipart.uploadPartCopy(door, caller, command)),
     completeMultipartUpload: (caller, command) => gate.pass(() => completeMultipartUpload(door, caller, command)),
     abortMultipartUpload: (caller, command) => gate.pass(() => abortMultipartUpload(door, caller, command)),
-    listParts: (_caller, query) => listParts(door, query),
-    listMultipartUploads: (_caller, query) => listMultipartUploads(door, query),
+    listParts: (_caller, query) => door.reading(() => listParts(door, query)),
+    listMultipartUploads: (_caller, query) => door.reading(() => listMultipartUploads(door, query)),
   };
 }

@@ -18,7 +18,7 @@ import type { StartedThreads } from '../engine/shards/started-threads.ts';
 import { openWorkers } from '../engine/shards/workers.ts';
 import { missedBlobs } from '../engine/upkeep/missed-blobs.ts';
 import type { EmbeddedJournal } from '../journal/embedded/embedded-journal.ts';
-import type { HeadOf, Journal } from '../journal/journal.ts';
+import type { HeadOf } from '../journal/journal.ts';
 import { nodeDisk } from '../journal/node-disk.ts';
 import { openClassicStore, removeClassicStore } from '../snapshots/classic-store.ts';
 import { laggingStore } from '../snapshots/lagging-store.ts';
@@ -178,14 +178,13 @@ interface RecordParts {
 async function openRecords({ config, drives, log }: RecordParts, { below, handed }: { below: Closers; handed: Closers }) {
   const settleJournalKind = await refuseOtherJournal(config, drives);
   await refuseLostRecords(config, drives, stateDirectory);
-  const there: { journal?: Journal; store?: StandbyStore } = {};
+  const there: { store?: StandbyStore } = {};
   const opening = openStandbyStore({
-    drives: await stateDrives(drives),
-    catchUp: (behind) => {
-      if (there.journal === undefined) throw new StateStoreUnavailable('the journal is not open yet');
-      return replay({ journal: there.journal, store: behind, kinds: engineKinds, log });
-    },
+    drives: await stateDrives(drives, log),
+    // One that takes over before the journal is open waits for it: the journal needs no rows to open.
+    catchUp: async (behind) => replay({ journal: (await openingJournal).journal, store: behind, kinds: engineKinds, log }),
     log,
+    timer: systemClock,
   });
   closing(opening, handed);
   const headOfStream: HeadOf = (stream) => {
@@ -200,7 +199,6 @@ async function openRecords({ config, drives, log }: RecordParts, { below, handed
   );
   const [store, opened] = await Promise.all([opening, openingJournal]);
   there.store = store;
-  there.journal = opened.journal;
   await refuseForeignJournal(opened, rowsOf(store), drives);
   await settleJournalKind();
   return { ...opened, store };
@@ -233,7 +231,7 @@ async function openAllDrives(config: ServerConfig, log: Log, closers: Closers): 
 }
 
 /** Where the state store may lie: drives of the first set, those that have one already first. More than one only where drives may fail. */
-async function stateDrives(drives: Drives): Promise<StoreDrive[]> {
+async function stateDrives(drives: Drives, log: Log): Promise<StoreDrive[]> {
   const readable = (drives.sets[0] ?? []).filter((drive) => drive.readable);
   const used = await Promise.all(readable.map((drive) => drive.disk.exists(stateDirectory).catch(() => false)));
   const byUse = [...readable.filter((_, at) => used[at]), ...readable.filter((_, at) => !used[at])];
@@ -241,10 +239,11 @@ async function stateDrives(drives: Drives): Promise<StoreDrive[]> {
     const directory = join(drive.disk.name, stateDirectory);
     return {
       name: drive.disk.name,
-      open: async () => {
+      open: async (untrusted) => {
         // Opening makes directories: on a drive that was taken away it would make the drive's own.
         if (!drive.readable || !(await drive.disk.exists(markDirectory))) throw new StateStoreUnavailable(`${drive.disk.name} is away`);
-        return laggingStore(await openClassicStore(directory, { hotTables: [tables.buckets], rowFormat }), systemClock);
+        const options = { hotTables: [tables.buckets], rowFormat, owner: drives.deployment, timer: systemClock, untrusted, log };
+        return laggingStore(await openClassicStore(directory, options), systemClock);
       },
       remove: () => removeClassicStore(directory),
     };
@@ -314,6 +313,7 @@ const refusals: ReadonlySet<string> = new Set([
   'JetStreamRefused',
   'JournalCorrupt',
   'JournalUnavailable',
+  'StateStoreCorrupt',
   'StateStoreLocked',
   'StateStoreUnavailable',
 ]);

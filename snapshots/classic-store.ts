@@ -1,21 +1,29 @@
 /**
- * The state store on LevelDB. All tables share one key space: table name, a zero byte, the row's key. The position lies
- * before all tables, under a key that begins with the zero byte, and is part of every batch.
+ * The state store on LevelDB. All tables share one key space, and each row carries its proof (row-proof.ts). The position lies before all
+ * tables, under a key that begins with the zero byte, and is part of every batch. What LevelDB has on the drive is proved before it is
+ * opened (leveldb-directory.ts) and while it is open (table-scrub.ts).
  */
-import { mkdir, realpath, rm } from 'node:fs/promises';
-import { ClassicLevel, type IteratorOptions } from 'classic-level';
+import { lstat, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
+import { ClassicRows, keyOf, type Level } from './classic-rows.ts';
+import type { Timer } from './lagging-store.ts';
+import { clearMark, type Prepared, prepareDirectory, setMark } from './leveldb-directory.ts';
+import { DamagedFile } from './leveldb-manifest.ts';
+import { sealed, unsealed } from './row-proof.ts';
 import {
-  checkRange,
   checkWrite,
   type Row,
   type RowChange,
   type RowRange,
+  type RowReads,
   type StateStore,
   StateStoreCorrupt,
   StateStoreLocked,
   StateStoreUnavailable,
   type TextRow,
 } from './state-store.ts';
+import { TableScrub } from './table-scrub.ts';
 
 export interface ClassicStoreOptions {
   /** Uncompressed blocks kept in memory. */
@@ -24,31 +32,31 @@ export interface ClassicStoreOptions {
   readonly writeBufferBytes?: number;
   /** Of what rows say, below 256: a store with rows of another format counts as damaged, and is made anew from the journal. */
   readonly rowFormat?: number;
+  /** Whose rows these are: a store of another owner counts as damaged. */
+  readonly owner?: string;
   /** Tables whose rows are few and read by every command: what was read of them stays in memory. */
   readonly hotTables?: readonly string[];
+  /** Tables are proved in the background by it. */
+  readonly timer?: Timer;
+  /** Called when damage is found that no caller met. */
+  readonly untrusted?: (reason: string) => void;
+  readonly log?: (level: 'info' | 'warn', message: string, facts: Readonly<Record<string, string | number>>) => void;
 }
 
 const cacheBytesDefault = 8 * 1024 * 1024;
 const writeBufferBytesDefault = 4 * 1024 * 1024;
-/** What an iterator may read ahead; a listing page of dense rows fits. */
-const readAheadBytes = 256 * 1024;
-/** Rows that an iterator reads at a time. */
-const rowsPerStep = 128;
 const openFilesMax = 256;
 /** Of all hot tables together; when there are more, all are forgotten. */
 const hotRowsMax = 4096;
 const positionKey = Buffer.from('\0position');
-/** Strings out, without a copy of each in a buffer of its own; bounds go in as the bytes they are, which need not be text. */
-const text = { name: 'text', format: 'utf8' as const, encode: (bound: string) => bound, decode: (text: string) => text };
-const nothing = Buffer.alloc(0);
+/** Behind every row: a compaction of nothing writes what is in memory to a table, and no more. */
+const behindAll = Buffer.from([0xff]);
 
 /** LevelDB's lock is per process and lost when a second open fails in the same process: this set keeps that open from happening. */
 const openDirectories = new Set<string>();
 
-type Level = ClassicLevel<Buffer, Buffer>;
-
 /**
- * @throws StateStoreLocked another store has the directory; StateStoreCorrupt its files cannot be read (`removeClassicStore`
+ * @throws StateStoreLocked another store has the directory; StateStoreCorrupt nothing in it may be believed (`removeClassicStore`
  * and rebuild); StateStoreUnavailable the directory cannot be made or read.
  */
 export async function openClassicStore(directory: string, options: ClassicStoreOptions = {}): Promise<StateStore> {
@@ -56,132 +64,182 @@ export async function openClassicStore(directory: string, options: ClassicStoreO
   if (openDirectories.has(path)) throw new StateStoreLocked(`${path} is open in this process`);
   openDirectories.add(path);
   try {
-    const level: Level = new ClassicLevel(path, {
-      keyEncoding: 'buffer',
-      valueEncoding: 'buffer',
-      cacheSize: options.cacheBytes ?? cacheBytesDefault,
-      writeBufferSize: options.writeBufferBytes ?? writeBufferBytesDefault,
-      maxOpenFiles: openFilesMax,
-    });
-    await level.open();
-    const stored = level.getSync(positionKey);
-    const { rowFormat = 0, hotTables = [] } = options;
-    if (stored !== undefined && (stored[8] ?? 0) !== rowFormat) {
-      await level.close();
-      throw new StateStoreCorrupt(`the state store at ${path} has rows of format ${stored[8] ?? 0} in place of ${rowFormat}`);
+    const prepared = await prepareDirectory(path);
+    if (prepared.crashed && !prepared.fresh) {
+      const { proved, provedBytes } = prepared;
+      options.log?.('info', 'state store was not closed: its tables were proved', { path, tables: proved.size, bytes: provedBytes });
     }
-    return new ClassicStore(level, { path, position: Number(stored?.readBigUInt64BE(0) ?? 0), rowFormat, hotTables });
+    return await openLevel(path, options, prepared);
   } catch (error) {
     openDirectories.delete(path);
     throw openingError(path, error);
   }
 }
 
+async function openLevel(path: string, options: ClassicStoreOptions, prepared: Prepared): Promise<StateStore> {
+  const level: Level = new ClassicLevel(path, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    cacheSize: options.cacheBytes ?? cacheBytesDefault,
+    writeBufferSize: options.writeBufferBytes ?? writeBufferBytesDefault,
+    maxOpenFiles: openFilesMax,
+    // Blocks are proved as they lie; and what isn't in the cache is read in a third of the time.
+    compression: false,
+  });
+  await level.open();
+  try {
+    const { rowFormat = 0, owner = '' } = options;
+    const position = positionOf(level.getSync(positionKey), { rowFormat, owner, empty: prepared.tables === 0 });
+    return new ClassicStore(level, { path, position, options, prepared });
+  } catch (error) {
+    await level.close();
+    throw error;
+  }
+}
+
 /** Removes the store and all in it; the next open begins at position 0. @throws StateStoreLocked it is open. */
 export async function removeClassicStore(directory: string): Promise<void> {
-  const path = await realpath(directory).catch(() => undefined);
-  if (path === undefined) return;
+  const path = await realpath(directory).catch(() => directory);
   if (openDirectories.has(path)) throw new StateStoreLocked(`${path} is open in this process`);
-  await rm(path, { recursive: true, force: true });
+  try {
+    const found = await lstat(path).catch(() => undefined);
+    // A link leads on to where the store shall lie, unless it leads nowhere.
+    if (found?.isDirectory() && path !== directory) for (const name of await readdir(path)) await rm(join(path, name), { recursive: true });
+    else await rm(path, { recursive: true, force: true });
+  } catch {
+    // What can't be removed is out of the way all the same.
+    await rename(directory, `${directory}-damaged`);
+  }
 }
 
 async function makeDirectory(directory: string): Promise<string> {
   try {
     await mkdir(directory, { recursive: true });
-    return await realpath(directory);
+    const path = await realpath(directory);
+    await readdir(path);
+    return path;
   } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    const found = await lstat(directory).catch(() => undefined);
+    const inTheWay = found !== undefined && (code === 'EEXIST' || code === 'ENOTDIR' || code === 'ENOENT' || code === 'ELOOP');
+    if (inTheWay) throw new StateStoreCorrupt(`${directory} is no directory`, { cause: error });
     throw new StateStoreUnavailable(`no directory for the state store at ${directory}`, { cause: error });
   }
 }
 
 function openingError(path: string, error: unknown): Error {
   if (error instanceof StateStoreCorrupt) return error;
+  if (error instanceof DamagedFile) return new StateStoreCorrupt(`the state store at ${path} is damaged: ${error.message}`);
   const codes = [error, (error as Error).cause].map((each) => (each as { code?: string } | undefined)?.code);
   if (codes.includes('LEVEL_LOCKED')) return new StateStoreLocked(`${path} is open in another process`, { cause: error });
   if (codes.includes('LEVEL_CORRUPTION')) return new StateStoreCorrupt(`the state store at ${path} is damaged`, { cause: error });
   return new StateStoreUnavailable(`the state store at ${path} does not open`, { cause: error });
 }
 
+interface Expected {
+  readonly rowFormat: number;
+  readonly owner: string;
+  /** No table is there: no row can be missing. */
+  readonly empty: boolean;
+}
+
+/** 8 bytes of the position, big endian, one of the rows' format, the owner; and a row's proof. */
+function positionRow(position: number, { rowFormat = 0, owner = '' }: ClassicStoreOptions): Buffer {
+  const row = Buffer.alloc(9 + Buffer.byteLength(owner));
+  row.writeBigUInt64BE(BigInt(position));
+  row[8] = rowFormat;
+  row.write(owner, 9);
+  return sealed(positionKey, row);
+}
+
+function positionOf(stored: Buffer | undefined, { rowFormat, owner, empty }: Expected): number {
+  if (stored === undefined) {
+    if (empty) return 0;
+    throw new DamagedFile('there are tables, but no position');
+  }
+  const row = unsealed(positionKey, stored);
+  if (row === undefined) throw new DamagedFile('the position is not what was written');
+  if (row[8] !== rowFormat) throw new StateStoreCorrupt(`the state store has rows of format ${row[8]} in place of ${rowFormat}`);
+  if (row.toString('utf8', 9) !== owner) throw new StateStoreCorrupt('the state store has the rows of another deployment');
+  return Number(row.readBigUInt64BE(0));
+}
+
+interface StoreParts {
+  readonly path: string;
+  readonly position: number;
+  readonly options: ClassicStoreOptions;
+  readonly prepared: Prepared;
+}
+
 class ClassicStore implements StateStore {
   position: number;
   private readonly level: Level;
   private readonly path: string;
-  private readonly rowFormat: number;
-  private readonly prefixes = new Map<string, Buffer>();
+  private readonly options: ClassicStoreOptions;
+  private readonly rows: ClassicRows;
+  private readonly scrub: TableScrub | undefined;
   private readonly hotTables: ReadonlySet<string>;
   /** By the whole key. */
   private readonly hotRows = new Map<string, Buffer>();
+  private written = false;
+  private damage: StateStoreCorrupt | undefined;
+  private marking: Promise<unknown> = Promise.resolve();
+  private closing: Promise<void> | undefined;
 
-  constructor(level: Level, parts: { path: string; position: number; rowFormat: number; hotTables: readonly string[] }) {
-    const { path, position, rowFormat, hotTables } = parts;
+  constructor(level: Level, { path, position, options, prepared }: StoreParts) {
     this.level = level;
     this.path = path;
     this.position = position;
-    this.rowFormat = rowFormat;
-    this.hotTables = new Set(hotTables);
+    this.options = options;
+    this.hotTables = new Set(options.hotTables ?? []);
+    this.rows = new ClassicRows({ level, trouble: (error) => this.trouble(error) });
+    const { timer } = options;
+    const damaged = (reason: string): void => {
+      this.foundDamage(new StateStoreCorrupt(`the state store at ${path} is damaged: ${reason}`));
+      options.untrusted?.(reason);
+    };
+    if (timer !== undefined) this.scrub = new TableScrub({ path, timer, proved: prepared.proved, damaged }, prepared.allProved);
   }
 
   get(table: string, key: Uint8Array): Buffer | undefined {
-    return this.hotTables.has(table) ? this.getHot(table, key) : this.read(this.keyOf(table, key));
+    return this.hotTables.has(table) ? this.getHot(table, key) : this.rows.get(table, key);
   }
 
   private getHot(table: string, key: Uint8Array): Buffer | undefined {
-    const whole = this.keyOf(table, key);
+    const whole = keyOf(table, key);
     const name = whole.toString('latin1');
     const known = this.hotRows.get(name);
     if (known !== undefined) return Buffer.from(known);
-    const row = this.read(whole);
+    const row = this.rows.read(whole);
     if (row === undefined) return undefined;
     if (this.hotRows.size >= hotRowsMax) this.hotRows.clear();
     this.hotRows.set(name, row);
     return Buffer.from(row);
   }
 
-  private read(whole: Buffer): Buffer | undefined {
+  range(table: string, range: RowRange): Promise<Row[]> {
+    return this.rows.range(table, range);
+  }
+
+  texts(table: string, range: RowRange): Promise<TextRow[]> {
+    return this.rows.texts(table, range);
+  }
+
+  async view<T>(read: (rows: RowReads) => Promise<T>): Promise<T> {
+    const snapshot = this.snapshot();
     try {
-      return this.level.getSync(whole);
-    } catch (error) {
-      throw this.trouble(error);
+      return await read(new ClassicRows({ level: this.level, trouble: (error) => this.trouble(error) }, snapshot));
+    } finally {
+      await snapshot.close();
     }
   }
 
-  async range(table: string, range: RowRange): Promise<Row[]> {
-    const options = this.rangeOptions(table, range);
-    if (range.limit === 0) return [];
-    const prefixBytes = table.length + 1;
+  private snapshot() {
     try {
-      if (range.keysOnly) {
-        const keys = await allOf(this.level.keys(options));
-        return keys.map((key) => ({ key: key.subarray(prefixBytes), value: nothing }));
-      }
-      const entries = await allOf(this.level.iterator(options));
-      return entries.map(([key, value]) => ({ key: key.subarray(prefixBytes), value }));
+      return this.level.snapshot();
     } catch (error) {
       throw this.trouble(error);
     }
-  }
-
-  async texts(table: string, range: RowRange): Promise<TextRow[]> {
-    const bounds = this.rangeOptions(table, range) as unknown as IteratorOptions<string, string>;
-    const options = { ...bounds, keyEncoding: text, valueEncoding: text };
-    if (range.limit === 0) return [];
-    const prefixCharacters = table.length + 1;
-    try {
-      if (range.keysOnly) {
-        const keys = await allOf(this.level.keys<string>(options));
-        return keys.map((key) => ({ key: key.slice(prefixCharacters), value: '' }));
-      }
-      const entries = await allOf(this.level.iterator<string, string>(options));
-      return entries.map(([key, value]) => ({ key: key.slice(prefixCharacters), value }));
-    } catch (error) {
-      throw this.trouble(error);
-    }
-  }
-
-  private rangeOptions(table: string, range: RowRange) {
-    checkRange(range);
-    const { limit, reverse = false } = range;
-    return { ...this.boundsOf(table, range), limit, reverse, highWaterMarkBytes: readAheadBytes };
   }
 
   async write(changes: readonly RowChange[], position: number): Promise<void> {
@@ -189,75 +247,54 @@ class ClassicStore implements StateStore {
     try {
       const batch = this.level.batch();
       for (const { table, key, value } of changes) {
-        if (value === null) batch.del(this.keyOf(table, key));
-        else batch.put(this.keyOf(table, key), bufferOf(value));
+        const whole = keyOf(table, key);
+        if (value === null) batch.del(whole);
+        else batch.put(whole, sealed(whole, value));
       }
-      const stored = Buffer.allocUnsafe(9);
-      stored.writeBigUInt64BE(BigInt(position));
-      stored[8] = this.rowFormat;
-      batch.put(positionKey, stored);
+      batch.put(positionKey, positionRow(position, this.options));
       await batch.write();
     } catch (error) {
       throw this.trouble(error);
     }
+    this.written = true;
     // Not before: a read during the write would bring back the old row.
-    for (const { table, key } of changes) if (this.hotTables.has(table)) this.hotRows.delete(this.keyOf(table, key).toString('latin1'));
+    for (const { table, key } of changes) if (this.hotTables.has(table)) this.hotRows.delete(keyOf(table, key).toString('latin1'));
     this.position = position;
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return (this.closing ??= this.closeOnce());
+  }
+
+  private async closeOnce(): Promise<void> {
     this.hotRows.clear();
+    await this.scrub?.stop();
     try {
+      // LevelDB's log won't be believed: what is in memory becomes a table now, or it is replayed.
+      if (this.written && this.damage === undefined) await this.level.compactRange(behindAll, behindAll).catch(() => undefined);
       await this.level.close();
+      await this.marking;
+      if (this.damage === undefined) await clearMark(this.path);
     } finally {
       openDirectories.delete(this.path);
     }
   }
 
-  private keyOf(table: string, key: Uint8Array): Buffer {
-    const prefix = this.prefixOf(table);
-    const whole = Buffer.allocUnsafe(prefix.length + key.length);
-    whole.set(prefix);
-    whole.set(key, prefix.length);
-    return whole;
-  }
-
-  private prefixOf(table: string): Buffer {
-    let prefix = this.prefixes.get(table);
-    if (prefix === undefined) {
-      if (!/^[a-z]{1,32}$/.test(table)) throw new RangeError(`not a table name: ${table}`);
-      prefix = Buffer.from(`${table}\0`);
-      this.prefixes.set(table, prefix);
-    }
-    return prefix;
-  }
-
-  /** LevelDB takes one lower bound: the higher of the two. The table ends where the byte after its name is 1. */
-  private boundsOf(table: string, { gte, gt, lt }: RowRange): { gte: Buffer; lt: Buffer } | { gt: Buffer; lt: Buffer } {
-    const end = lt === undefined ? Buffer.from(`${table}\u0001`) : this.keyOf(table, lt);
-    if (gt !== undefined && (gte === undefined || Buffer.compare(gt, gte) >= 0)) return { gt: this.keyOf(table, gt), lt: end };
-    return { gte: this.keyOf(table, gte ?? nothing), lt: end };
-  }
-
   private trouble(error: unknown): Error {
     if (error instanceof RangeError) return error;
-    return new StateStoreUnavailable(`the state store at ${this.path} failed: ${(error as Error).message}`, { cause: error });
+    const { code, cause, message } = error as Error & { code?: string };
+    const damaged = code === 'LEVEL_CORRUPTION' || (cause as { code?: string } | undefined)?.code === 'LEVEL_CORRUPTION';
+    if (error instanceof StateStoreCorrupt) return this.foundDamage(error);
+    if (damaged) return this.foundDamage(new StateStoreCorrupt(`the state store at ${this.path} is damaged: ${message}`, { cause: error }));
+    return new StateStoreUnavailable(`the state store at ${this.path} failed: ${message}`, { cause: error });
   }
-}
 
-/** All that an iterator has, step by step: its last step's rows stay in native memory until V8, which doesn't count them, collects it. */
-async function allOf<T>(iterator: { nextv(size: number): Promise<T[]>; close(): Promise<void> }): Promise<T[]> {
-  const rows: T[] = [];
-  try {
-    for (let step = await iterator.nextv(rowsPerStep); step.length > 0; step = await iterator.nextv(rowsPerStep)) {
-      for (const row of step) rows.push(row);
+  /** The next open won't take it either, should nobody come to remove it. */
+  private foundDamage(damage: StateStoreCorrupt): StateStoreCorrupt {
+    if (this.damage === undefined) {
+      this.damage = damage;
+      this.marking = (this.scrub?.stop() ?? Promise.resolve()).then(() => setMark(this.path, 'damaged')).catch(() => undefined);
     }
-  } finally {
-    await iterator.close();
+    return damage;
   }
-  return rows;
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

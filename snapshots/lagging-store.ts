@@ -7,6 +7,7 @@ import {
   type Row,
   type RowChange,
   type RowRange,
+  type RowReads,
   type StateStore,
   StateStoreUnavailable,
   type TextRow,
@@ -87,6 +88,11 @@ class LaggingStore implements StateStore {
   async texts(table: string, range: RowRange): Promise<TextRow[]> {
     await this.beArrived();
     return this.store.texts(table, range);
+  }
+
+  async view<T>(read: (rows: RowReads) => Promise<T>): Promise<T> {
+    await this.beArrived();
+    return this.store.view(read);
   }
 
   private async beArrived(): Promise<void> {

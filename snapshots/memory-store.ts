@@ -6,6 +6,7 @@ import {
   type Row,
   type RowChange,
   type RowRange,
+  type RowReads,
   type StateStore,
   StateStoreUnavailable,
   type TextRow,
@@ -21,38 +22,61 @@ export function memoryStore(): StateStore {
   return new MemoryStore();
 }
 
+type Tables = Map<string, Table>;
+
 class MemoryStore implements StateStore {
   position = 0;
-  private readonly tables = new Map<string, Table>();
+  private tables: Tables = new Map();
+  /** They see the tables as they are: the next write begins new ones. */
+  private views = 0;
   private open = true;
 
   get(table: string, key: Uint8Array): Buffer | undefined {
-    this.mustBeOpen();
-    const value = this.tables.get(table)?.rows.get(nameOf(key));
-    return value === undefined ? undefined : Buffer.from(value);
+    return this.readsOf(this.tables).get(table, key);
   }
 
-  async range(table: string, range: RowRange): Promise<Row[]> {
+  range(table: string, range: RowRange): Promise<Row[]> {
+    return this.readsOf(this.tables).range(table, range);
+  }
+
+  texts(table: string, range: RowRange): Promise<TextRow[]> {
+    return this.readsOf(this.tables).texts(table, range);
+  }
+
+  async view<T>(read: (rows: RowReads) => Promise<T>): Promise<T> {
     this.mustBeOpen();
-    checkRange(range);
-    const found = this.tables.get(table);
-    const rows: Row[] = [];
-    if (found === undefined || range.limit === 0) return rows;
-    for (const key of keysIn(found, range)) {
-      const value = range.keysOnly ? Buffer.alloc(0) : Buffer.from(found.rows.get(key)!);
-      rows.push({ key: Buffer.from(key, 'latin1'), value });
-      if (rows.length === range.limit) break;
+    this.views += 1;
+    const { tables } = this;
+    try {
+      return await read(this.readsOf(tables));
+    } finally {
+      if (tables === this.tables) this.views -= 1;
     }
-    return rows;
   }
 
-  async texts(table: string, range: RowRange): Promise<TextRow[]> {
-    return (await this.range(table, range)).map(textRow);
+  private readsOf(tables: Tables): RowReads {
+    const range = async (table: string, range: RowRange): Promise<Row[]> => {
+      this.mustBeOpen();
+      return rowsIn(tables.get(table), range);
+    };
+    return {
+      get: (table, key) => {
+        this.mustBeOpen();
+        const value = tables.get(table)?.rows.get(nameOf(key));
+        return value === undefined ? undefined : Buffer.from(value);
+      },
+      range,
+      texts: async (table, asked) => (await range(table, asked)).map(textRow),
+    };
   }
 
   async write(changes: readonly RowChange[], position: number): Promise<void> {
     this.mustBeOpen();
     checkWrite(this.position, position);
+    if (this.views > 0) {
+      this.tables = new Map([...this.tables].map(([name, { rows, keys }]) => [name, { rows: new Map(rows), keys: keys.copy() }]));
+      this.views = 0;
+    }
     for (const { table, key, value } of changes) this.put(this.tableOf(table), nameOf(key), value);
     this.position = position;
   }
@@ -79,6 +103,18 @@ class MemoryStore implements StateStore {
   private mustBeOpen(): void {
     if (!this.open) throw new StateStoreUnavailable('the state store is closed');
   }
+}
+
+function rowsIn(table: Table | undefined, range: RowRange): Row[] {
+  checkRange(range);
+  const rows: Row[] = [];
+  if (table === undefined || range.limit === 0) return rows;
+  for (const key of keysIn(table, range)) {
+    const value = range.keysOnly ? Buffer.alloc(0) : Buffer.from(table.rows.get(key)!);
+    rows.push({ key: Buffer.from(key, 'latin1'), value });
+    if (rows.length === range.limit) break;
+  }
+  return rows;
 }
 
 function* keysIn(table: Table, range: RowRange): Generator<string> {

@@ -4,6 +4,12 @@ const blockKeysMax = 512;
 export class SortedKeys {
   private readonly blocks: string[][] = [];
 
+  copy(): SortedKeys {
+    const copy = new SortedKeys();
+    for (const block of this.blocks) copy.blocks.push([...block]);
+    return copy;
+  }
+
   /** Of a key that isn't there yet. */
   insert(key: string): void {
     const at = this.blockOf(key);

@@ -1,34 +1,35 @@
 /**
- * A state store that survives the loss of its drive. The rows lie on one drive (the primary); a second one (the standby) is
- * fed from the committed batches, in large lazy ones. When the primary fails, the standby is brought up to date, from the
- * batches still held or else from the journal, and takes over. A store on a drive that came back, or on a spare one, is
- * brought up from the journal too: there is one way to make rows, and a half-made store is just one that lies behind.
+ * A state store that survives the loss of its drive and damage to its rows. The rows lie on one drive (the primary); a second one (the
+ * standby) is fed from the committed batches, in large lazy ones. When the primary fails, or one of its rows is not what was written, the
+ * standby is brought up to date, from the batches still held or else from the journal, and takes over. A store on a drive that came back,
+ * on a spare one, or made anew in place of a damaged one is brought up from the journal too: there is one way to make rows, and a
+ * half-made store is just one that lies behind.
  */
 import { BatchBacklog } from './batch-backlog.ts';
+import type { Timer } from './lagging-store.ts';
 import {
+  isStoreTrouble,
   type Row,
   type RowChange,
   type RowRange,
+  type RowReads,
   type StateStore,
   StateStoreCorrupt,
   StateStoreUnavailable,
   type TextRow,
 } from './state-store.ts';
+import { Member, type StoreDrive, type StoreLog } from './store-member.ts';
 
-/** A drive that can hold a state store. */
-export interface StoreDrive {
-  readonly name: string;
-  open(): Promise<StateStore>;
-  /** Deletes the store there, so that the next open begins at 0. */
-  remove(): Promise<void>;
-}
+export type { StoreDrive } from './store-member.ts';
 
 export interface StandbyStoreParts {
   /** In order of preference, two or three: the two with the most recent rows are used, the others are spares. */
   readonly drives: readonly StoreDrive[];
-  /** Replays the journal's tail into `store` (from its position to the end). First called after the first write: the journal is open then. */
+  /** Replays the journal's tail into `store` (from its position to the end). @throws StateStoreCorrupt the store doesn't fit the journal. */
   readonly catchUp: (store: StateStore) => Promise<unknown>;
-  readonly log: (level: 'info' | 'warn' | 'error', message: string, facts?: Readonly<Record<string, string | number>>) => void;
+  readonly log: StoreLog;
+  /** Lost stores are tried again by it. */
+  readonly timer?: Timer;
 }
 
 export interface StandbyStore extends StateStore {
@@ -36,11 +37,8 @@ export interface StandbyStore extends StateStore {
   driveLost(name: string): Promise<void>;
   /** The drive is back, empty or not: it serves at once when nothing else does, else it becomes standby or spare. */
   driveReturned(name: string): Promise<void>;
-  /**
-   * The rows that serve are not those that the journal leads to: another store takes over, and this one is made anew from the journal.
-   * Resolves when another one serves, or none can.
-   */
-  distrust(reason: string): Promise<void>;
+  distrust(reason: string): Promise<boolean>;
+  settled(): Promise<void>;
   /** Names of the drives in use. */
   readonly places: { readonly primary: string | undefined; readonly standby: string | undefined };
 }
@@ -48,49 +46,23 @@ export interface StandbyStore extends StateStore {
 /** The standby is written when this much waits. */
 const flushRows = 5_000;
 const flushBytes = 2 * 1024 * 1024;
-
-interface Member {
-  readonly drive: StoreDrive;
-  /** undefined: lost, or a spare that is not open. */
-  store: StateStore | undefined;
-  lost: boolean;
-  /** The closing of a lost store: its directory can't be opened before. */
-  closing: Promise<void>;
-}
+/** Pause before lost stores are opened again, whatever took them away. */
+const retryMilliseconds = 10_000;
+/** Times that a drive's damaged store is made anew at once; then it waits like a lost one. */
+const damagesMax = 3;
 
 /** @throws StateStoreUnavailable no drive opens. */
 export async function openStandbyStore(parts: StandbyStoreParts): Promise<StandbyStore> {
-  const members = parts.drives.map((drive): Member => ({ drive, store: undefined, lost: false, closing: Promise.resolve() }));
-  await Promise.all(members.map((member) => openMember(member, parts)));
+  const opened: { store?: FailoverStore } = {};
+  const untrusted = (member: Member, store: StateStore, reason: string): void => opened.store?.foundDamaged(member, store, reason);
+  const members = parts.drives.map((drive) => new Member(drive, parts.log, untrusted));
+  await Promise.all(members.map((member) => member.open()));
   const open = members.filter((member) => member.store !== undefined).sort((one, other) => other.store!.position - one.store!.position);
   const [primary, standby, ...spares] = open;
   if (primary === undefined) throw new StateStoreUnavailable('no drive holds a usable state store');
-  for (const spare of spares) await closeMember(spare);
-  return new FailoverStore(parts, members, { primary, standby });
-}
-
-/** Leaves the member with a store, or lost. */
-async function openMember(member: Member, { log }: StandbyStoreParts): Promise<void> {
-  const { drive } = member;
-  try {
-    member.store = await drive.open();
-  } catch (error) {
-    const facts = { drive: drive.name, error: (error as Error).message };
-    if (error instanceof StateStoreCorrupt) {
-      log('warn', 'state store damaged: made anew', facts);
-      await drive.remove().catch(() => undefined);
-      member.store = await drive.open().catch(() => undefined);
-    }
-    if (member.store === undefined) log('error', 'state store does not open', facts);
-    member.lost = member.store === undefined;
-  }
-}
-
-async function closeMember(member: Member): Promise<void> {
-  const store = member.store;
-  member.store = undefined;
-  if (store !== undefined) member.closing = store.close().catch(() => undefined);
-  await member.closing;
+  for (const spare of spares) await spare.close();
+  opened.store = new FailoverStore(parts, members, { primary, standby });
+  return opened.store;
 }
 
 class FailoverStore implements StandbyStore {
@@ -104,6 +76,7 @@ class FailoverStore implements StandbyStore {
   private takeover: Promise<void> | undefined;
   private feeding: Promise<void> | undefined;
   private closed = false;
+  private cancelRetry: (() => void) | undefined;
   /** Searches for a spare come one after the other: two drives may be lost at once. */
   private search: Promise<Member | undefined> = Promise.resolve(undefined);
 
@@ -118,6 +91,7 @@ class FailoverStore implements StandbyStore {
     this.standby = standby;
     this.reached = primary.store!.position;
     this.backlog = new BatchBacklog(this.reached);
+    if (members.some(({ lost }) => lost)) this.planRetry();
   }
 
   get position(): number {
@@ -129,11 +103,11 @@ class FailoverStore implements StandbyStore {
   }
 
   get(table: string, key: Uint8Array): Buffer | undefined {
-    const primary = this.serving();
+    const { primary, store } = this.serving();
     try {
-      return primary.store!.get(table, key);
+      return store.get(table, key);
     } catch (error) {
-      throw this.failed(primary, error);
+      throw this.failed(primary, store, error);
     }
   }
 
@@ -145,12 +119,16 @@ class FailoverStore implements StandbyStore {
     return this.read((store) => store.texts(table, range));
   }
 
+  view<T>(read: (rows: RowReads) => Promise<T>): Promise<T> {
+    return this.read((store) => store.view(read));
+  }
+
   private async read<T>(from: (store: StateStore) => Promise<T>): Promise<T> {
-    const primary = this.serving();
+    const { primary, store } = this.serving();
     try {
-      return await from(primary.store!);
+      return await from(store);
     } catch (error) {
-      throw this.failed(primary, error);
+      throw this.failed(primary, store, error);
     }
   }
 
@@ -158,16 +136,16 @@ class FailoverStore implements StandbyStore {
     let failure: unknown;
     for (let attempt = 0; attempt <= this.members.length; attempt++) {
       await this.takeover;
-      const primary = this.serving();
+      const { primary, store } = this.serving();
       // A store that took over from the journal may already have these rows.
-      if (failure !== undefined && primary.store!.position >= position) break;
+      if (failure !== undefined && store.position >= position) break;
       try {
-        await primary.store!.write(changes, position);
-        if (this.primary === primary) return this.written(changes, position);
+        await store.write(changes, position);
+        if (this.primary === primary && primary.store === store) return this.written(changes, position);
         failure = new StateStoreUnavailable(`${primary.drive.name} was lost during the write`);
       } catch (error) {
-        failure = this.failed(primary, error);
-        if (!(failure instanceof StateStoreUnavailable)) throw failure;
+        failure = this.failed(primary, store, error);
+        if (!isStoreTrouble(failure)) throw failure;
       }
     }
     if (this.position < position) throw failure;
@@ -180,10 +158,31 @@ class FailoverStore implements StandbyStore {
     await this.takeover;
   }
 
+  async distrust(reason: string): Promise<boolean> {
+    await this.takeover;
+    const store = this.primary?.store;
+    if (this.primary !== undefined && store !== undefined) this.foundDamaged(this.primary, store, reason);
+    await this.settled();
+    return this.primary !== undefined;
+  }
+
+  async settled(): Promise<void> {
+    for (let takeover = this.takeover; takeover !== undefined; ) {
+      await takeover;
+      if (takeover === this.takeover) return;
+      takeover = this.takeover;
+    }
+  }
+
   async driveReturned(name: string): Promise<void> {
     const member = this.members.find(({ drive, store }) => drive.name === name && store === undefined);
-    if (member === undefined || this.closed) return;
-    member.lost = false;
+    if (member !== undefined) await this.returned([member]);
+  }
+
+  /** Serves at once when nothing else does, else there may be a standby again. */
+  private async returned(members: readonly Member[]): Promise<void> {
+    if (this.closed) return;
+    for (const member of members) member.lost = false;
     await this.takeover;
     if (this.primary === undefined) {
       this.standby = undefined;
@@ -191,30 +190,36 @@ class FailoverStore implements StandbyStore {
     } else if (this.standby === undefined) await this.findStandby();
   }
 
-  async distrust(reason: string): Promise<void> {
-    const member = this.primary;
-    if (member === undefined || this.closed) return;
-    this.lose(member, reason);
-    await member.closing;
-    await member.drive.remove();
-    await this.driveReturned(member.drive.name);
+  private planRetry(): void {
+    const { timer } = this.parts;
+    if (this.closed || timer === undefined || this.cancelRetry !== undefined) return;
+    this.cancelRetry = timer.after(retryMilliseconds, () => {
+      this.cancelRetry = undefined;
+      const lost = this.members.filter((member) => member.lost && member.store === undefined);
+      const failed = (error: Error): void => this.parts.log('error', 'lost state stores not tried again', { error: error.message });
+      this.returned(lost)
+        .catch(failed)
+        .then(() => this.members.some((member) => member.lost) && this.planRetry());
+    });
   }
 
   async close(): Promise<void> {
-    await this.takeover;
+    await this.settled();
     this.closed = true;
+    this.cancelRetry?.();
     // One that is still being made from the journal goes on at the next start.
     if (this.standby?.store !== undefined && this.standby.store.position < this.backlog.from) await this.discard(this.standby, 'closing');
     await this.feeding;
     if (this.standby?.store !== undefined && this.standby.store.position >= this.backlog.from) this.feed(true);
     await this.feeding;
-    await Promise.all(this.members.map(closeMember));
+    await Promise.all(this.members.map((member) => member.close()));
     this.primary = this.standby = undefined;
   }
 
-  private serving(): Member {
-    if (this.primary === undefined) throw new StateStoreUnavailable('no drive with a usable state store');
-    return this.primary;
+  private serving(): { readonly primary: Member; readonly store: StateStore } {
+    const { primary } = this;
+    if (primary?.store === undefined) throw new StateStoreUnavailable('no drive with a usable state store');
+    return { primary, store: primary.store };
   }
 
   private written(changes: readonly RowChange[], position: number): void {
@@ -225,16 +230,26 @@ class FailoverStore implements StandbyStore {
   }
 
   /** A failed call of a store takes its drive out of service; a caller's mistake does not. */
-  private failed(member: Member, error: unknown): Error {
-    if (!(error instanceof StateStoreUnavailable)) return error as Error;
-    if (!this.closed && !member.lost) this.lose(member, error.message);
-    return error;
+  private failed(member: Member, store: StateStore, error: unknown): Error {
+    if (error instanceof StateStoreCorrupt) this.foundDamaged(member, store, error.message);
+    // Whoever asked a store that was replaced meanwhile says nothing about the one that is there now.
+    else if (error instanceof StateStoreUnavailable && !this.closed && member.store === store) this.lose(member, error.message);
+    return error as Error;
   }
 
-  private lose(member: Member, reason: string): void {
-    this.parts.log('error', 'state store lost', { drive: member.drive.name, reason });
-    member.lost = true;
-    void closeMember(member);
+  /** Nothing of the store is believed any more: another one takes its place, and it is made anew in the background. */
+  foundDamaged(member: Member, store: StateStore, reason: string): void {
+    if (this.closed || member.store !== store) return;
+    member.damages += 1;
+    this.lose(member, reason, true);
+  }
+
+  private lose(member: Member, reason: string, damaged = false): void {
+    const message = damaged ? 'state store damaged: it is made anew from the journal' : 'state store lost';
+    this.parts.log('error', message, { drive: member.drive.name, reason });
+    member.lost = !damaged || member.damages > damagesMax;
+    if (member.lost) this.planRetry();
+    void member.close(damaged);
     if (member === this.standby) {
       this.standby = undefined;
       void this.findStandby();
@@ -265,20 +280,22 @@ class FailoverStore implements StandbyStore {
     this.parts.log('error', 'no state store left', { position: this.reached });
   }
 
-  /** From the batches held, else from the journal; a store that doesn't belong to this journal is made anew, once. */
+  /** From the batches held, else from the journal; a store that is damaged or doesn't belong to this journal is made anew, once. */
   private async bringUp(member: Member): Promise<boolean> {
     let reason = '';
     for (const anew of [false, true]) {
       if (member.lost) return false;
       try {
-        if (anew) await this.makeAnew(member, reason);
-        const store = member.store!;
+        if (anew) await member.makeAnew(reason);
+        const store = member.store;
+        if (store === undefined) return false;
         while (store.position < this.backlog.from) await this.catchUp(store);
         const batch = this.backlog.take(store.position);
         if (batch !== undefined) await store.write(batch.changes, batch.position);
-        return !member.lost;
+        return !member.lost && member.store === store;
       } catch (error) {
         reason = (error as Error).message;
+        if (!(error instanceof StateStoreCorrupt)) break;
       }
     }
     await this.discard(member, reason);
@@ -291,19 +308,13 @@ class FailoverStore implements StandbyStore {
     if (store.position === before) throw new Error(`the journal has nothing behind ${before}`);
   }
 
-  private async makeAnew(member: Member, reason: string): Promise<void> {
-    this.parts.log('warn', 'state store made anew', { drive: member.drive.name, reason });
-    await closeMember(member);
-    await member.drive.remove();
-    member.store = await member.drive.open();
-  }
-
   private async discard(member: Member, reason: string): Promise<void> {
     if (member.lost) return;
     this.parts.log('error', 'state store given up', { drive: member.drive.name, reason });
     member.lost = true;
+    this.planRetry();
     if (this.standby === member) this.standby = undefined;
-    await closeMember(member);
+    await member.close();
   }
 
   /** Who could be the primary: the standby, a spare, or the standby that a search under way has found meanwhile. */
@@ -318,11 +329,11 @@ class FailoverStore implements StandbyStore {
 
   /** Opens a drive that is neither in use nor lost. */
   private async openFirstSpare(): Promise<Member | undefined> {
-    for (const member of this.members) {
+    for (const member of [...this.members].sort((one, other) => one.damages - other.damages)) {
       if (this.closed || member.lost || member.store !== undefined) continue;
-      await member.closing;
-      await openMember(member, this.parts);
+      await member.open();
       if (member.store !== undefined) return member;
+      this.planRetry();
     }
     return undefined;
   }
@@ -330,7 +341,7 @@ class FailoverStore implements StandbyStore {
   private async findStandby(): Promise<void> {
     const spare = await this.openSpare();
     if (spare === undefined) return;
-    if (this.closed || this.standby !== undefined) return closeMember(spare);
+    if (this.closed || this.standby !== undefined) return spare.close();
     this.standby = spare;
     // The takeover under way waits for this search and finds its result.
     if (this.primary === undefined) return;

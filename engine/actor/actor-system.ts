@@ -16,6 +16,7 @@ import type { ActorKind, AnyKind } from './decider.ts';
 import { replay } from './recovery.ts';
 import { Registry } from './registry.ts';
 import { type StoredRows, storeRows } from './rows.ts';
+import { SteadyReads } from './steady-reads.ts';
 
 export interface ActorSystemParts {
   readonly journal: Journal;
@@ -42,6 +43,8 @@ export interface ActorSystem {
   ): Promise<Reply | Rejection>;
   /** Durable rows, for queries. Trouble of the store is thrown as Fault 'unavailable'. */
   readonly rows: StoredRows;
+  /** Runs `work`, which only reads `rows`, and again when the store failed under it and another one has taken its place. */
+  reading<T>(work: () => T | Promise<T>): Promise<T>;
   /** Refuses new commands, waits for those under way. Closes neither journal nor state store. */
   close(): Promise<void>;
 }
@@ -58,10 +61,13 @@ export async function openActorSystem(parts: ActorSystemParts): Promise<ActorSys
   parts.log('info', 'state store is up to date', { position, replayed: records, milliseconds: parts.clock.now() - began });
   const applier = new Applier({ ...parts, limits });
   const rows = storeRows(parts.store);
-  const registry = new Registry({ ...parts, limits, applier, rows });
+  const steady = new SteadyReads(parts);
+  const reading = <T>(work: () => T | Promise<T>): Promise<T> => steady.run(work);
+  const registry = new Registry({ ...parts, limits, applier, rows, reading });
   let open = true;
   return {
     rows,
+    reading,
     // The kind given is the one whose types the command and the reply have.
     tell: (kind, actor, command, caller) => {
       if (!open) return Promise.reject(new Fault('unavailable', 'closing'));

@@ -16,6 +16,7 @@ import { type LifeCycle, type Phase, startLifeCycle } from './life-cycle.ts';
 import { Mailbox } from './mailbox.ts';
 import { packEntry } from './record-payload.ts';
 import { LayeredRows } from './rows.ts';
+import { isReadTrouble } from './steady-reads.ts';
 import { headOf } from './stream-heads.ts';
 
 export interface ActorParts {
@@ -29,6 +30,8 @@ export interface ActorParts {
   readonly log: Log;
   /** Durable rows. */
   readonly rows: RowView;
+  /** Reads of them that outlive the store they began on. */
+  reading<T>(work: () => T | Promise<T>): Promise<T>;
   /** A predecessor failed: what the journal has of the stream is read before the first answer. */
   readonly suspect: boolean;
 }
@@ -105,15 +108,20 @@ export class Actor {
       if (slice instanceof Promise) void this.handleLater(message, slice);
       else this.decide(message, slice);
     } catch (error) {
-      message.reject(faultOf(error));
+      if (isReadTrouble(error)) void this.handleLater(message, Promise.reject(error));
+      else message.reject(faultOf(error));
     }
   }
 
   private async handleLater(message: Message, slice: Promise<unknown>): Promise<void> {
     const { generation } = this;
+    const { kind, name, reading } = this.parts;
     this.consulting = true;
     try {
-      const state = await slice;
+      const state = await slice.catch((error: unknown) => {
+        if (!isReadTrouble(error)) throw error;
+        return reading(() => kind.consult(name, message.command, this.rows));
+      });
       if (generation === this.generation) this.decide(message, state);
       else if (this.phase === 'running' || this.phase === 'recovering') this.mailbox.unshift(message);
       else message.resolve(reject('SlowDown'));

@@ -10,7 +10,7 @@ import {
   journalPayloadBytesMax,
   type StreamHead,
 } from '../../journal/journal.ts';
-import { type RowChange, StateStoreUnavailable } from '../../snapshots/state-store.ts';
+import { isStoreTrouble, type RowChange } from '../../snapshots/state-store.ts';
 import type { Clock } from '../clock.ts';
 import { Fault } from '../fault.ts';
 import type { ActorLimits } from '../limits.ts';
@@ -219,7 +219,7 @@ function faultOf(error: unknown, stream: string): { readonly failure: AppendFail
     return { failure: 'conflict', fault: new Fault('unavailable', `another writer has ${stream}: ${message}`, options) };
   }
   // The journal asks the state store for a head before it stores anything: its trouble is a refusal too.
-  if (error instanceof JournalUnavailable || error instanceof StateStoreUnavailable) {
+  if (error instanceof JournalUnavailable || isStoreTrouble(error)) {
     return { failure: 'unavailable', fault: new Fault('unavailable', message, options) };
   }
   // JournalOutcomeUnknown, and anything the contract doesn't name: never taken for a refusal.

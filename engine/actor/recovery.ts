@@ -1,11 +1,11 @@
 /** Brings a state store up from the journal: at start, after an unknown outcome, for a standby, and from nothing. */
-import { type Journal, JournalCorrupt, type JournalRecord } from '../../journal/journal.ts';
-import type { StateStore } from '../../snapshots/state-store.ts';
+import { type Journal, JournalCorrupt, type JournalRecord, JournalUnavailable } from '../../journal/journal.ts';
+import { isStoreTrouble, type StateStore, StateStoreCorrupt } from '../../snapshots/state-store.ts';
 import { type ActorLimits, actorLimits } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { AnyKind } from './decider.ts';
 import { unpackPayload } from './record-payload.ts';
-import { Layer, LayeredRows, storeRows } from './rows.ts';
+import { Layer, LayeredRows } from './rows.ts';
 import { headOf, headRow } from './stream-heads.ts';
 
 export interface ReplayParts {
@@ -24,19 +24,49 @@ export interface Replayed {
 
 const progressRecords = 100_000;
 
+/** Stores that are given up, one after the other, before a replay is. */
+const distrustedMax = 4;
+
 /**
  * Replays what `store` lacks of the journal, in batches bounded in rows and bytes. A store at 0 is rebuilt whole, to the
- * same rows that live work would have left.
- * @throws JournalCorrupt records out of order, a broken chain, an unknown kind or format; Error when the store is ahead of the journal.
+ * same rows that live work would have left. One that doesn't fit the journal is replaced, if it can be.
+ * @throws JournalCorrupt records out of order, a broken chain, an unknown kind or format; StateStoreCorrupt the store doesn't fit the
+ * journal, or is damaged, and no other one is there; Error when it is ahead of the journal.
  */
-export async function replay({ journal, store, kinds, limits, log }: ReplayParts): Promise<Replayed> {
-  const { replayBatchRowsMax, replayBatchBytesMax } = { ...actorLimits, ...limits };
+export async function replay(parts: ReplayParts): Promise<Replayed> {
+  const { store, log } = parts;
+  for (let distrusted = 0; ; distrusted += 1) {
+    try {
+      return await replayOnce(parts);
+    } catch (error) {
+      if (!(error instanceof StateStoreCorrupt) || store.distrust === undefined || distrusted === distrustedMax) throw error;
+      log?.('error', 'the state store does not fit the journal: another one takes its place', { reason: error.message });
+      if (!(await store.distrust(error.message))) throw error;
+    }
+  }
+}
+
+/** Where record and row contradict each other, either may be wrong: the journal is asked whether it is whole. */
+async function replayOnce(parts: ReplayParts): Promise<Replayed> {
+  const { journal, store } = parts;
   const first = store.position;
   if (first > journal.lastSequence) {
     throw new Error(
       `the state store is at ${first}, the journal ends at ${journal.lastSequence}: delete the state store, it is rebuilt from the journal`,
     );
   }
+  try {
+    return await replayFrom(first, parts);
+  } catch (error) {
+    if (first === 0 || isStoreTrouble(error) || error instanceof JournalUnavailable) throw error;
+    for await (const _ of journal.read(0));
+    const message = `the state store, at record ${first}, does not fit the journal: ${(error as Error).message}`;
+    throw new StateStoreCorrupt(message, { cause: error });
+  }
+}
+
+async function replayFrom(first: number, { journal, store, kinds, limits, log }: ReplayParts): Promise<Replayed> {
+  const { replayBatchRowsMax, replayBatchBytesMax } = { ...actorLimits, ...limits };
   const batch = new ReplayBatch(store, kinds);
   let position = first;
   for await (const record of journal.read(first)) {
@@ -62,7 +92,7 @@ class ReplayBatch {
   constructor(store: StateStore, kinds: readonly AnyKind[]) {
     this.store = store;
     this.kinds = kinds;
-    this.view = new LayeredRows(storeRows(store));
+    this.view = new LayeredRows(store);
     this.view.push(this.layer);
   }
 

@@ -4,11 +4,12 @@
  * may still fail.
  */
 import {
+  isStoreTrouble,
   type Row,
   type RowChange,
   type RowRange,
+  type RowReads,
   type StateStore,
-  StateStoreUnavailable,
   type TextRow,
 } from '../../snapshots/state-store.ts';
 import { Fault } from '../fault.ts';
@@ -126,10 +127,27 @@ function behind(range: RowRange, key: Uint8Array): RowRange {
 export interface StoredRows extends RowView {
   /** Of a table whose keys and values are text. */
   texts(table: string, range: RowRange): Promise<TextRow[]>;
+  /** Several reads of one moment, which end when the promise of `read` settles. */
+  view<T>(read: (rows: StoredReads) => Promise<T>): Promise<T>;
 }
+
+export type StoredReads = Omit<StoredRows, 'view'>;
 
 /** The state store's rows; its trouble becomes a Fault. */
 export function storeRows(store: StateStore): StoredRows {
+  return {
+    ...readsOf(store),
+    async view(read) {
+      try {
+        return await store.view((rows) => read(readsOf(rows)));
+      } catch (error) {
+        throw storeTrouble(error);
+      }
+    },
+  };
+}
+
+function readsOf(store: RowReads): StoredReads {
   return {
     get(table, key) {
       try {
@@ -156,7 +174,7 @@ export function storeRows(store: StateStore): StoredRows {
 }
 
 function storeTrouble(error: unknown): unknown {
-  return error instanceof StateStoreUnavailable ? new Fault('unavailable', error.message, { cause: error }) : error;
+  return isStoreTrouble(error) ? new Fault('unavailable', error.message, { cause: error }) : error;
 }
 
 const nothing = Buffer.alloc(0);

@@ -1,5 +1,6 @@
 /** Rows as bytes: positional arrays behind a format number, in MessagePack or JSON. */
 import { Packr } from 'msgpackr';
+import { StateStoreCorrupt } from '../../snapshots/state-store.ts';
 import { assert } from '../assert.ts';
 import { checksumAlgorithms as algorithms } from '../body.ts';
 import type { Blob, BlobRef, Extent } from '../shards/blob-store.ts';
@@ -10,7 +11,7 @@ import { appearedAt, type Content, type Manifest, type ManifestPart, noMetadata,
 export type Packed = readonly unknown[];
 
 /** Of all rows together, for the state store: one with rows of another format is rebuilt from the journal. */
-export const rowFormat = 1;
+export const rowFormat = 2;
 const format = 1;
 const packr = new Packr({ useRecords: false });
 
@@ -99,9 +100,17 @@ export function versionRow(version: Version): Buffer {
 }
 
 export function versionOfText(row: string): Version {
-  const fields = JSON.parse(row);
+  const fields = fieldsOfText(row);
   fields[timeField] += appearedAt(fields[0]);
   return versionFrom(fields);
+}
+
+function fieldsOfText(row: string): [number, string, number, string, number, ...unknown[]] {
+  try {
+    return JSON.parse(row);
+  } catch (error) {
+    throw new StateStoreCorrupt('a row of a version is no JSON', { cause: error });
+  }
 }
 
 export const versionOf = (row: Buffer): Version => versionOfText(row.toString());

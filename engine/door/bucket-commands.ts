@@ -1,5 +1,6 @@
 /** Commands and queries about buckets themselves. */
 import { rangeRowsMax } from '../../snapshots/state-store.ts';
+import type { RowView } from '../actor/decider.ts';
 import { bucketKind } from '../bucket/bucket-kind.ts';
 import { findBucket, noSuchBucket } from '../bucket/queries.ts';
 import { refuseBucketName } from '../bucket/refusals.ts';
@@ -43,7 +44,8 @@ export class BucketCounts {
 
   private async counted<T>(account: string, door: Door, create: () => Outcome<T>): Outcome<T> {
     const limit = door.options.bucketsPerAccountMax;
-    const owned = await door.rows.range(tables.owned, { ...startingWith(ownedKey(account, ''), limit), keysOnly: true });
+    const range = { ...startingWith(ownedKey(account, ''), limit), keysOnly: true };
+    const owned = await door.reading(() => door.rows.range(tables.owned, range));
     if (this.estimates.size >= estimatesMax) this.estimates.clear();
     this.estimates.set(account, owned.length);
     if (owned.length + (this.abreast.get(account) ?? 0) >= limit) return reject('TooManyBuckets');
@@ -87,7 +89,8 @@ export async function createBucket(door: Door, caller: v.Caller, command: v.Crea
     return (await door.actors.tell(bucketKind, bucket, command, caller)) as v.BucketInfo | Rejection;
   };
   // A name that is taken is that, whatever the count.
-  return findBucket(door.rows, bucket) === undefined ? counts.within(caller.account, door, create) : create();
+  const known = await door.reading(() => findBucket(door.rows, bucket));
+  return known === undefined ? counts.within(caller.account, door, create) : create();
 }
 
 export async function headBucket(door: Door, bucket: string): Outcome<v.BucketInfo> {
@@ -106,16 +109,20 @@ export async function deleteBucket(door: Door, caller: v.Caller, bucket: string)
   }
 }
 
-export async function listBuckets(door: Door, caller: v.Caller, query: v.ListBuckets): Outcome<v.BucketPage> {
+export function listBuckets(door: Door, caller: v.Caller, query: v.ListBuckets): Outcome<v.BucketPage> {
+  return door.rows.view((rows) => bucketPage(rows, caller, query));
+}
+
+async function bucketPage(rows: RowView, caller: v.Caller, query: v.ListBuckets): Outcome<v.BucketPage> {
   const all = ownedKey(caller.account, query.prefix);
   const after = ownedKey(caller.account, query.after);
   const from = query.after === '' || Buffer.compare(after, all) < 0 ? { gte: all } : { gt: after };
   // An account has no more buckets than one range gives rows: the largest page is never followed by another.
   const limit = Math.min(query.max + 1, rangeRowsMax);
-  const rows = await door.rows.range(tables.owned, { ...from, lt: behind(all), limit, keysOnly: true });
-  const shown = rows.slice(0, query.max).map((row) => row.key.toString('utf8', ownedKey(caller.account, '').length));
-  const buckets = shown.map((name) => findBucket(door.rows, name)).filter((bucket) => bucket !== undefined);
-  return { buckets, next: rows.length > query.max ? shown.at(-1) : undefined };
+  const owned = await rows.range(tables.owned, { ...from, lt: behind(all), limit, keysOnly: true });
+  const shown = owned.slice(0, query.max).map((row) => row.key.toString('utf8', ownedKey(caller.account, '').length));
+  const buckets = shown.map((name) => findBucket(rows, name)).filter((bucket) => bucket !== undefined);
+  return { buckets, next: owned.length > query.max ? shown.at(-1) : undefined };
 }
 
 export async function putBucketVersioning(

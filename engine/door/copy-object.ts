@@ -19,14 +19,14 @@ const headersOfPlace = ['x-amz-website-redirect-location', 'x-amz-storage-class'
 export async function copyObject(door: Door, caller: v.Caller, command: v.CopyObject): Outcome<v.Copied> {
   const { bucket, key, conditions } = command;
   const announced = { key, conditions, metadata: command.metadata ?? { headers: {}, user: {} }, tags: command.tags ?? [] };
-  const refused = refuseEarly(door, bucket, announced);
+  const refused = await door.reading(() => refuseEarly(door, bucket, announced));
   if (refused !== undefined) return refused;
   for (let attempt = 0; attempt < readAttemptsMax; attempt += 1) {
     const source = await locateSource(door, command.source);
     if (isRejection(source)) return source;
     const unfit = refuseSize(source) ?? refuseSame(source, command);
     if (unfit !== undefined) return unfit;
-    const object = await objectOf(door, source, command);
+    const object = await door.reading(() => objectOf(door, source, command));
     if (object === undefined) continue;
     const put = { type: 'PutObject', key, entropy: entropyOf(door), conditions, object } as const;
     const written = (await door.actors.tell(bucketKind, bucket, put, caller)) as v.Written | Rejection;
@@ -38,7 +38,7 @@ export async function copyObject(door: Door, caller: v.Caller, command: v.CopyOb
 
 /** The version to copy from, its conditions met. A delete marker is no source. */
 export async function locateSource(door: Door, source: v.CopySource): Promise<Located | Rejection> {
-  const located = await locate(door.rows, source);
+  const located = await door.reading(() => locate(door.rows, source));
   if (isRejection(located)) return located;
   if (located.version.deleteMarker) {
     return reject('InvalidRequest', {

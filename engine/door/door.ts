@@ -16,6 +16,8 @@ export interface Door {
   readonly actors: ActorSystem;
   /** Durable rows. */
   readonly rows: StoredRows;
+  /** Whatever only reads rows goes through it: when the state store fails under a reader, it reads again from the one that takes over. */
+  reading<T>(work: () => T | Promise<T>): Promise<T>;
   readonly blobs: BlobStore;
   readonly randomness: Randomness;
   readonly options: EngineOptions;

@@ -1,5 +1,6 @@
 /** ListMultipartUploads and ListParts. */
 import type { Row, RowRange } from '../../snapshots/state-store.ts';
+import type { RowView } from '../actor/decider.ts';
 import { unpack, unpackUpload } from '../bucket/codec.ts';
 import type { UploadRow } from '../bucket/events.ts';
 import { findBucket, noSuchBucket } from '../bucket/queries.ts';
@@ -58,12 +59,17 @@ function uploadInfoOf(upload: UploadRow): UploadInfo {
   return { key, uploadId, initiated, owner, metadata, checksum };
 }
 
-export async function listParts(door: Door, query: ListParts): Outcome<PartPage> {
+/** Upload and parts as of one moment: one that ends meanwhile is shown with its parts, or not at all. */
+export function listParts(door: Door, query: ListParts): Outcome<PartPage> {
+  return door.rows.view((rows) => partPage(rows, query));
+}
+
+async function partPage(rows: RowView, query: ListParts): Outcome<PartPage> {
   const { bucket, uploadId, after, max } = query;
-  if (findBucket(door.rows, bucket) === undefined) return noSuchBucket(bucket);
-  const upload = findUpload(door.rows, query);
+  if (findBucket(rows, bucket) === undefined) return noSuchBucket(bucket);
+  const upload = findUpload(rows, query);
   if (upload === undefined) return noSuchUpload(uploadId);
-  const parts = max === 0 ? [] : await partsAfter(door.rows, uploadId, after, max + 1);
+  const parts = max === 0 ? [] : await partsAfter(rows, uploadId, after, max + 1);
   const shown = parts.slice(0, max).map((part) => shownPart(part, upload));
   return { upload: uploadInfoOf(upload), parts: shown, next: parts.length > max ? shown.at(-1)?.partNumber : undefined };
 }

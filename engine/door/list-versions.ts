@@ -27,19 +27,24 @@ interface Start {
 const lookRowsMax = 1001;
 const lookRowsMin = 4;
 
-export async function listObjectVersions(door: Door, query: ListObjectVersions): Outcome<VersionPage> {
+/** All of a page is read of one moment: between two, a version could step from one table to the other and be missed. */
+export function listObjectVersions(door: Door, query: ListObjectVersions): Outcome<VersionPage> {
+  return door.rows.view((rows) => versionPage(rows, query));
+}
+
+async function versionPage(rows: RowView, query: ListObjectVersions): Outcome<VersionPage> {
   const { prefix, delimiter, max } = query;
-  const bucket = findBucket(door.rows, query.bucket);
+  const bucket = findBucket(rows, query.bucket);
   if (bucket === undefined) return noSuchBucket(query.bucket);
   const versions: ObjectInfo[] = [];
   const commonPrefixes: string[] = [];
-  const first = startOf(door.rows, query);
+  const first = startOf(rows, query);
   if (isRejection(first)) return first;
   if (max === 0) return { versions, commonPrefixes, next: undefined };
   let next: VersionPage['next'];
   let start: Start | undefined = first;
   for (let lookRows = delimiter === '' ? Math.min(max + 1, lookRowsMax) : 64; start !== undefined; ) {
-    const look: Look = await lookAt(door.rows, { bucket, prefix }, start, lookRows);
+    const look: Look = await lookAt(rows, { bucket, prefix }, start, lookRows);
     let leapt: string | undefined;
     for (const entry of look.entries) {
       const common = commonPrefixOf(entry.key, prefix, delimiter);
@@ -61,10 +66,7 @@ interface Look {
   readonly next: Start | undefined;
 }
 
-/**
- * One look into both tables, issued in the same moment so that both reads see the same rows: between two looks at different moments a
- * version could step from one table to the other and be missed. What lies behind the end of the shorter look is left to the next.
- */
+/** One look into both tables. What lies behind the end of the shorter one is left to the next. */
 async function lookAt(rows: RowView, place: { bucket: BucketInfo; prefix: string }, start: Start, limit: number): Promise<Look> {
   const { name } = place.bucket;
   const lt = behind(headKey(name, place.prefix));

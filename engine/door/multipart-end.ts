@@ -1,4 +1,5 @@
 /** The end of multipart uploads, under the seal: CompleteMultipartUpload and AbortMultipartUpload. */
+import type { Row, RowRange } from '../../snapshots/state-store.ts';
 import { bucketKind } from '../bucket/bucket-kind.ts';
 import { unpack, unpackUpload } from '../bucket/codec.ts';
 import type { NewObject } from '../bucket/commands.ts';
@@ -20,14 +21,15 @@ interface Ended<T> {
 }
 
 export async function completeMultipartUpload(door: Door, caller: v.Caller, command: v.CompleteMultipartUpload): Outcome<v.Written> {
-  if (findBucket(door.rows, command.bucket) === undefined) return noSuchBucket(command.bucket);
+  const known = await door.reading(() => findBucket(door.rows, command.bucket));
+  if (known === undefined) return noSuchBucket(command.bucket);
   return door.uploads.sealed(command.uploadId, () => completeSealed(door, caller, command));
 }
 
 async function completeSealed(door: Door, caller: v.Caller, command: v.CompleteMultipartUpload): Promise<Ended<v.Written>> {
   const { bucket, key, uploadId, conditions } = command;
-  const upload = findUpload(door.rows, command);
-  if (upload === undefined) return { end: 'REOPEN', answer: answerAgain(door, command) };
+  const upload = await door.reading(() => findUpload(door.rows, command));
+  if (upload === undefined) return { end: 'REOPEN', answer: await door.reading(() => answerAgain(door, command)) };
   const { conditions: _, ...list } = command;
   const assembly = (await door.actors.tell(door.uploadKind, uploadId, { type: 'CompleteMultipartUpload', ...list } as const, caller)) as
     | Assembly
@@ -89,7 +91,8 @@ function finishChecksum({ checksum, parts }: Assembly): v.Checksum {
 
 export async function abortMultipartUpload(door: Door, caller: v.Caller, command: v.AbortMultipartUpload): Outcome<null> {
   const { bucket, key, uploadId, ifMatchInitiated } = command;
-  if (findBucket(door.rows, bucket) === undefined) return noSuchBucket(bucket);
+  const known = await door.reading(() => findBucket(door.rows, bucket));
+  if (known === undefined) return noSuchBucket(bucket);
   return door.uploads.sealed(uploadId, async (): Promise<Ended<null>> => {
     const gather = { type: 'AbortMultipartUpload', bucket, key, uploadId } as const;
     const parts = (await door.actors.tell(door.uploadKind, uploadId, gather, caller)) as readonly RemovedPart[] | Rejection;
@@ -108,7 +111,8 @@ export async function abortUploadsOf(door: Door, caller: v.Caller, bucket: strin
   const all = headKey(bucket, '');
   let from: { gte: Buffer } | { gt: Buffer } = { gte: all };
   for (;;) {
-    const rows = await door.rows.range(tables.uploads, { ...from, lt: behind(all), limit: clearedUploadsMax });
+    const range: RowRange = { ...from, lt: behind(all), limit: clearedUploadsMax };
+    const rows: readonly Row[] = await door.reading(() => door.rows.range(tables.uploads, range));
     for (const row of rows) {
       const { key, uploadId } = unpackUpload(unpack(row.value));
       await abortMultipartUpload(door, caller, { bucket, key, uploadId });

@@ -52,7 +52,7 @@ function refuseChecksumType(checksum: v.CreateMultipartUpload['checksum']): Reje
 
 export async function uploadPart(door: Door, caller: v.Caller, command: v.UploadPart): Outcome<v.PartInfo> {
   const { body, partNumber } = command;
-  const upload = openUpload(door, command, partNumber);
+  const upload = await door.reading(() => openUpload(door, command, partNumber));
   if (isRejection(upload)) return upload;
   const refused = refuseAlgorithm(upload, body);
   if (refused !== undefined) return refused;
@@ -120,7 +120,7 @@ const partRefsMax = 4;
 /** Refers to the source's blobs; what is inline or in many pieces becomes a blob of its own. */
 export async function uploadPartCopy(door: Door, caller: v.Caller, command: v.UploadPartCopy): Outcome<CopiedPart> {
   for (let attempt = 0; attempt < readAttemptsMax; attempt += 1) {
-    const upload = openUpload(door, command, command.partNumber);
+    const upload = await door.reading(() => openUpload(door, command, command.partNumber));
     if (isRejection(upload)) return upload;
     const source = await locateSource(door, command.source);
     if (isRejection(source)) return source;

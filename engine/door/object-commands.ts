@@ -11,7 +11,7 @@ import { type StoredUpload, storeBody, wholeChecksum } from './store-body.ts';
 /** Bytes first, event second, answer third. What cannot succeed is refused before a byte of the body is read. */
 export async function putObject(door: Door, caller: v.Caller, command: v.PutObject): Outcome<v.Written> {
   const { bucket, key, conditions, body } = command;
-  const refused = refuseEarly(door, bucket, command);
+  const refused = await door.reading(() => refuseEarly(door, bucket, command));
   if (refused !== undefined) return refused;
   const stored = await storeBody(door, body, { inlineBytesMax: door.options.inlineBytesMax, algorithms: [] });
   if (isRejection(stored)) return stored;

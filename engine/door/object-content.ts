@@ -1,4 +1,5 @@
 /** The bytes of a version, wherever they are. */
+import { StateStoreCorrupt } from '../../snapshots/state-store.ts';
 import type { RowView } from '../actor/decider.ts';
 import type { Body } from '../body.ts';
 import { manifestParts, manifestRefs, unpack, unpackBlob } from '../bucket/codec.ts';
@@ -14,7 +15,10 @@ export interface Place {
   readonly version: Version;
 }
 
-/** What a version's bytes consist of: inline bytes, or slices of blobs in their order. undefined: the version has gone since its row was read. */
+/**
+ * What a version's bytes consist of: inline bytes, or slices of blobs in their order. undefined: the version has gone since its row was
+ * read. @throws StateStoreCorrupt the rows contradict each other
+ */
 export type Bytes = { readonly inline: Buffer } | { readonly refs: readonly BlobRef[] };
 
 export function bytesOf(rows: RowView, place: Place): Bytes | undefined {
@@ -22,6 +26,9 @@ export function bytesOf(rows: RowView, place: Place): Bytes | undefined {
   if (version.content === 'none') return { refs: [] };
   if (version.content === 'inline') {
     const inline = rows.get(tables.bodies, contentKey(bucket, key, version.seq));
+    if (inline !== undefined && inline.length !== version.size) {
+      throw new StateStoreCorrupt(`${bucket}/${key} has ${version.size} bytes, its row of bodies ${inline.length}`);
+    }
     return inline === undefined ? undefined : { inline };
   }
   if (version.content !== 'manifest') return { refs: version.content };
@@ -80,8 +87,9 @@ export function bodyOf(bytes: Uint8Array): Body {
   };
 }
 
-function openSlice(door: Door, slice: BlobRef): Promise<Body> {
-  return door.blobs.read(findBlob(door.rows, slice.blob), slice.offset, slice.length);
+async function openSlice(door: Door, slice: BlobRef): Promise<Body> {
+  const blob = await door.reading(() => findBlob(door.rows, slice.blob));
+  return door.blobs.read(blob, slice.offset, slice.length);
 }
 
 function findBlob(rows: RowView, id: string): Blob {

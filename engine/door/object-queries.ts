@@ -1,4 +1,5 @@
 /** Reads of one object. They don't pass through the actor: rows are there before a write is answered. */
+import { StateStoreCorrupt } from '../../snapshots/state-store.ts';
 import type { RowView } from '../actor/decider.ts';
 import { holdsRange, refuseRead } from '../bucket/preconditions.ts';
 import {
@@ -89,6 +90,7 @@ interface Readable extends ObjectHead {
 }
 
 async function readObject(door: Door, query: ReadObject, method: 'GET' | 'HEAD'): Outcome<Readable> {
+  let lacking: number | undefined;
   for (let attempt = 0; attempt < readAttemptsMax; attempt += 1) {
     const located = await locate(door.rows, query);
     if (isRejection(located)) return located;
@@ -97,8 +99,12 @@ async function readObject(door: Door, query: ReadObject, method: 'GET' | 'HEAD')
     const asked = askedFor(door.rows, located, query);
     if (isRejection(asked)) return asked;
     const bytes = method === 'HEAD' ? { refs: [] } : bytesOf(door.rows, placeOf(located));
-    if (asked === undefined || bytes === undefined) continue;
     const { bucket, key, version, isLatest } = located;
+    if (asked === undefined || bytes === undefined) {
+      if (lacking === version.seq) throw new StateStoreCorrupt(`${bucket.name}/${key} has no bytes, and is still there`);
+      lacking = version.seq;
+      continue;
+    }
     return { object: objectInfoOf(bucket, key, version, isLatest), ...asked, bytes };
   }
   throw tooBusy(query);

@@ -8,7 +8,7 @@ import { headOf } from '../../engine/actor/stream-heads.ts';
 import { JournalCorrupt, JournalUnavailable } from '../../journal/journal.ts';
 import { type MemoryLog, memoryJournal } from '../../journal/memory-journal.ts';
 import { memoryStore } from '../../snapshots/memory-store.ts';
-import type { StateStore } from '../../snapshots/state-store.ts';
+import { type StateStore, StateStoreCorrupt } from '../../snapshots/state-store.ts';
 import { type LedgerCommand, ledgerKind } from '../support/ledger-kind.ts';
 import { allRows, ledgerSystem } from '../support/ledger-system.ts';
 import { manualClock } from '../support/manual-clock.ts';
@@ -106,7 +106,7 @@ test('a state store of another journal is found out by the chain', async () => {
     await other.deposit('a', 'x', 2);
   }
   const store = await rebuilt({ frames: one.log.frames.slice(0, 2) }, 10);
-  await assert.rejects(rebuilt(other.log, 10, store), JournalCorrupt);
+  await assert.rejects(rebuilt(other.log, 10, store), StateStoreCorrupt, 'the journal is whole');
 });
 
 test('records of a kind nobody knows stop the start', async () => {

@@ -5,7 +5,7 @@ import { versionRow } from '../../engine/bucket/codec.ts';
 import { headKey, tables } from '../../engine/bucket/row-keys.ts';
 import { noMetadata, type Version } from '../../engine/bucket/version.ts';
 import { memoryStore } from '../../snapshots/memory-store.ts';
-import type { RowRange, StateStore } from '../../snapshots/state-store.ts';
+import type { RowRange, RowReads, StateStore } from '../../snapshots/state-store.ts';
 import { accepted, putCommand, testEngine } from '../support/engine.ts';
 
 /** Counts the rows that are read. */
@@ -27,6 +27,7 @@ function countingStore(): StateStore & { rowsRead: number } {
       store.rowsRead += rows.length;
       return rows;
     },
+    view: <T>(read: (rows: RowReads) => Promise<T>) => read(store),
     write: inner.write.bind(inner),
     close: () => inner.close(),
   };

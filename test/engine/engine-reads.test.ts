@@ -87,6 +87,7 @@ test('rows that change between two point reads: the read begins again and never 
     },
     range: (table, range) => inner.range(table, range),
     texts: (table, range) => inner.texts(table, range),
+    view: (read) => inner.view(read),
     write: (changes, position) => inner.write(changes, position),
     close: () => inner.close(),
   };

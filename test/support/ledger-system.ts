@@ -51,6 +51,10 @@ export function failingStore(inner: StateStore): FailingStore {
       check();
       return inner.texts(table, range);
     },
+    view: async (read) => {
+      check();
+      return inner.view(read);
+    },
     write: async (changes, position) => {
       await store.stalled;
       check();

@@ -1,0 +1,174 @@
+/** Whatever becomes of the state store's files, on all of its places at once: the server starts, all objects are there, and it says what it mended. */
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { S3Client } from '../../bench/client/s3-client.ts';
+import { seededBytes, temporaryDirectory } from '../support/files.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+import { type RunningServer, startServer } from '../support/server.ts';
+
+const objects = 300;
+const objectBytes = 4096;
+const bucket = 'damage';
+
+interface House {
+  readonly drives: number;
+  /** How the run that left the files ended. */
+  readonly end: 'stop' | 'kill';
+}
+
+/** Damages one directory of the state store; false: what it would damage isn't there. */
+type Damage = (directory: string, random: () => number) => boolean;
+
+const files = (directory: string, pattern: RegExp): string[] =>
+  existsSync(directory)
+    ? readdirSync(directory)
+        .filter((name) => pattern.test(name))
+        .map((name) => join(directory, name))
+    : [];
+
+/** Changes each file that has bytes. */
+function change(pattern: RegExp, by: (bytes: Buffer, random: () => number) => Buffer): Damage {
+  return (directory, random) => {
+    const found = files(directory, pattern).filter((file) => readFileSync(file).length > 0);
+    for (const file of found) writeFileSync(file, by(readFileSync(file), random));
+    return found.length > 0;
+  };
+}
+
+function flip(bits: number) {
+  return (bytes: Buffer, random: () => number): Buffer => {
+    for (let count = 0; count < bits; count += 1) {
+      const at = bits === 1 ? bytes.length >> 1 : Math.floor(random() * bytes.length);
+      bytes[at] = bytes[at]! ^ (1 << Math.floor(random() * 8));
+    }
+    return bytes;
+  };
+}
+
+const zeroPage = (bytes: Buffer): Buffer => bytes.fill(0, (bytes.length >> 13) << 12, ((bytes.length >> 13) << 12) + 4096);
+const half = (bytes: Buffer): Buffer => bytes.subarray(0, bytes.length >> 1);
+
+function remove(pattern: RegExp): Damage {
+  return (directory) => {
+    const found = files(directory, pattern);
+    for (const file of found) rmSync(file);
+    return found.length > 0;
+  };
+}
+
+/** MANIFEST without its last whole record. */
+const lastRecordGone: Damage = (directory) => {
+  for (const file of files(directory, /^MANIFEST/)) {
+    const bytes = readFileSync(file);
+    let last = 0;
+    for (let at = 0; at + 7 <= bytes.length; at += 7 + bytes.readUInt16LE(at + 4)) last = at;
+    truncateSync(file, last);
+  }
+  return true;
+};
+
+const damages: Readonly<Record<string, Damage>> = {
+  'a bit of the log flipped': change(/\.log$/, flip(1)),
+  'a page of the log zeroed': change(/\.log$/, zeroPage),
+  'the log cut in half': change(/\.log$/, half),
+  '20 bits of each table flipped': change(/\.ldb$/, flip(20)),
+  'a page of each table zeroed': change(/\.ldb$/, zeroPage),
+  'the tables cut in half': change(/\.ldb$/, half),
+  'the tables gone': remove(/\.ldb$/),
+  'CURRENT gone': remove(/^CURRENT$/),
+  'CURRENT of another kind': change(/^CURRENT$/, () => Buffer.from('MANIFEST-999999\n')),
+  'MANIFEST gone': remove(/^MANIFEST/),
+  'a bit of MANIFEST flipped': change(/^MANIFEST/, flip(1)),
+  'MANIFEST cut in half': change(/^MANIFEST/, half),
+  'MANIFEST without its last record': lastRecordGone,
+  'a file in place of the directory': (directory) => {
+    rmSync(directory, { recursive: true, force: true });
+    writeFileSync(directory, 'no directory');
+    return true;
+  },
+  'a link to nowhere in place of the directory': (directory) => {
+    rmSync(directory, { recursive: true, force: true });
+    symlinkSync(join(directory, 'nowhere'), directory);
+    return true;
+  },
+};
+
+for (const house of [
+  { drives: 1, end: 'stop' },
+  { drives: 6, end: 'kill' },
+] as const satisfies readonly House[]) {
+  describe(`${house.drives} drives, ended by ${house.end}`, () => {
+    const left = temporaryDirectory('state-damage');
+    before(() => leaveFiles(left.path, house));
+    after(() => left.remove());
+    for (const [name, damage] of Object.entries(damages)) {
+      test(name, { timeout: 60_000 }, () => damageAndStart(left.path, house, damage));
+    }
+  });
+}
+
+async function leaveFiles(directory: string, { drives, end }: House): Promise<void> {
+  let server = await startServer({ directory, drives });
+  await withClient(server, async (client) => {
+    await client.must({ method: 'PUT', bucket });
+    await putAll(client, 0);
+  });
+  await server.stop();
+  server = await startServer({ directory, drives });
+  await withClient(server, (client) => putAll(client, objects));
+  await (end === 'stop' ? server.stop() : server.kill());
+}
+
+async function damageAndStart(left: string, { drives }: House, damage: Damage): Promise<void> {
+  const place = temporaryDirectory('state-damaged');
+  try {
+    cpSync(left, place.path, { recursive: true });
+    const random = seededRandom(8);
+    const places = readdirSync(place.path).map((drive) => join(place.path, drive, '.liteio', 'state'));
+    const damaged = places.filter((state) => existsSync(state) && damage(state, random));
+    const server = await startServer({ directory: place.path, drives });
+    try {
+      await withClient(server, checkAll);
+      if (damaged.length > 0 && damage !== damages['MANIFEST without its last record'])
+        assert.match(server.output, /made anew|proved|up to date/);
+    } finally {
+      await server.stop();
+    }
+  } finally {
+    place.remove();
+  }
+}
+
+async function withClient(server: RunningServer, use: (client: S3Client) => Promise<void>): Promise<void> {
+  const { endpoint, accessKey, secretKey } = server;
+  const client = new S3Client({ endpoint, accessKey, secretKey, region: 'us-east-1' }, 16);
+  try {
+    await use(client);
+  } finally {
+    client.close();
+  }
+}
+
+const keyOf = (at: number): string => `object-${String(at).padStart(4, '0')}`;
+
+async function putAll(client: S3Client, from: number): Promise<void> {
+  const puts = Array.from({ length: objects }, (_, at) => from + at);
+  await Promise.all(puts.map((at) => client.must({ method: 'PUT', bucket, key: keyOf(at), body: seededBytes(objectBytes, at) })));
+}
+
+async function checkAll(client: S3Client): Promise<void> {
+  const wrong: string[] = [];
+  const all = Array.from({ length: 2 * objects }, (_, at) => at);
+  await Promise.all(
+    all.map(async (at) => {
+      const { status, body } = await client.call({ method: 'GET', bucket, key: keyOf(at) });
+      if (status !== 200) wrong.push(`${keyOf(at)} ${status}`);
+      else if (!Buffer.from(body).equals(seededBytes(objectBytes, at))) wrong.push(`${keyOf(at)} other bytes`);
+    }),
+  );
+  assert.deepEqual(wrong, []);
+  const { body } = await client.must({ method: 'GET', bucket, query: { 'list-type': '2' } });
+  assert.equal(Buffer.from(body).toString().split('<Contents>').length - 1, all.length, 'listed');
+}
