@@ -52,6 +52,8 @@ export interface ServerConfig {
   readonly searchPath: string;
   /** Worker threads for hashing, coding and drive I/O; 0: all in the main thread. */
   readonly threads: number;
+  /** Threads for calls into the file system, for all of the process. */
+  readonly poolThreads: number;
   /** Bodies up to this many bytes ride in the journal record. */
   readonly inlineBytesMax: number;
   /** Requests under way at once; the next one is answered SlowDown. */
@@ -75,6 +77,8 @@ const defaultKey = 'liteioadmin';
 const inlineBytesCeiling = 256 * 1024;
 const requestsCeiling = 65_536;
 const threadsCeiling = 64;
+/** What Node.js takes by itself. */
+const poolThreadsOfNode = 4;
 
 /** Every setting of `liteio server`, in the order of the help. */
 export const settings: readonly Setting[] = [
@@ -137,6 +141,7 @@ export function readServerConfig(flags: Flags, environment: NodeJS.ProcessEnv = 
     journal: parseJournal(text('journal'), optional),
     journalUnsafe: parseSwitch(optional('journal-unsafe')),
     searchPath: environment.PATH ?? '',
+    poolThreads: Number(environment.UV_THREADPOOL_SIZE) || poolThreadsOfNode,
     threads: threads ? parseInteger(threads, 0, threadsCeiling) : Math.min(4, availableParallelism()),
     inlineBytesMax: parseInteger(text('inline-limit'), 0, inlineBytesCeiling),
     requestsMax: parseInteger(text('max-requests'), 1, requestsCeiling),

@@ -5,6 +5,7 @@ import { Command, type CommanderError, Option } from 'commander';
 import { StartedThreads } from '../engine/shards/started-threads.ts';
 import { type Flags, readServerConfig, type ServerConfig, StartRefused, settings, variableOf } from './config.ts';
 import type { RunningServer } from './serve.ts';
+import { endProcess } from './system-process.ts';
 
 const exitRefused = 2;
 const exitFailed = 1;
@@ -15,10 +16,10 @@ await main(process.argv).catch((error: unknown) => {
   if (isCommanders(error)) process.exit(error.exitCode === 0 ? 0 : exitRefused);
   if (error instanceof StartRefused) {
     process.stderr.write(`liteio: ${error.message}\n`);
-    process.exit(exitRefused);
+    return endProcess(exitRefused);
   }
   process.stderr.write(`liteio: ${error instanceof Error ? error.stack : String(error)}\n`);
-  process.exit(exitFailed);
+  return endProcess(exitFailed);
 });
 
 async function main(args: readonly string[]): Promise<void> {
@@ -95,7 +96,7 @@ async function runServer(config: ServerConfig): Promise<void> {
   const log = pino({ level: config.logLevel, base: undefined }, pino.destination({ dest: 2, sync: true }));
   const dieOf = (kind: string) => (error: unknown) => {
     log.fatal({ err: error }, kind);
-    process.exit(exitFailed);
+    void endProcess(exitFailed);
   };
   process.on('uncaughtException', dieOf('uncaught exception'));
   process.on('unhandledRejection', dieOf('unhandled rejection'));
@@ -103,10 +104,14 @@ async function runServer(config: ServerConfig): Promise<void> {
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     // Whoever asks twice doesn't want to wait: nothing acknowledged is lost by it.
-    if (stopping) process.exit(exitFailed);
+    if (stopping) return void endProcess(exitFailed);
     stopping = true;
     log.info({ signal }, 'stopping');
-    server.close().then(() => process.exit(0), dieOf('stopping failed'));
+    const left = (closed: boolean): Promise<void> => {
+      if (!closed) log.warn('stopped while a drive owes answers: what it holds is brought up to date at the next start');
+      return endProcess(0, !closed);
+    };
+    server.close().then(left, dieOf('stopping failed'));
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);

@@ -4,12 +4,14 @@ import type { Log } from '../engine/log.ts';
 import { segmentDirectory, segmentNumber } from '../engine/shards/block.ts';
 import { markDirectory, readSmallFile, writeSmallFile } from '../engine/shards/drive-format.ts';
 import type { Drives } from '../engine/shards/open-drives.ts';
+import { patientDisk } from '../engine/shards/patient-disk.ts';
 import { type EmbeddedJournal, openEmbeddedJournal } from '../journal/embedded/embedded-journal.ts';
 import type { MirrorReport } from '../journal/embedded/mirror-set.ts';
 import type { Acknowledged } from '../journal/embedded/recovery.ts';
 import { journalDirectory, segmentOfName, withFile } from '../journal/embedded/segment.ts';
 import type { HeadOf, Journal } from '../journal/journal.ts';
 import { readGivenFile, type ServerConfig, StartRefused } from './config.ts';
+import type { Followers } from './serve-drives.ts';
 import { systemClock } from './system-clock.ts';
 import { systemRandomness } from './system-randomness.ts';
 
@@ -32,12 +34,14 @@ interface JournalNeeds {
   readonly acknowledged: (found: number) => Promise<Acknowledged>;
   readonly log: Log;
   readonly below: Closers;
+  /** Told of the journal before it is open: a drive may be lost meanwhile. */
+  readonly followers: Followers;
 }
 
 export async function openJournal(
   config: ServerConfig,
   drives: Drives,
-  { headOf, acknowledged, log, below }: JournalNeeds,
+  { headOf, acknowledged, log, below, followers }: JournalNeeds,
 ): Promise<OpenedJournal> {
   const choice = config.journal;
   const first = drives.sets[0] ?? [];
@@ -45,7 +49,11 @@ export async function openJournal(
     const disks = first.slice(0, 2 * drives.layout.parityShards + 1).map((drive) => drive.disk);
     const report = ({ disk, what, reason }: MirrorReport): void =>
       log(what === 'detached' ? 'warn' : 'info', `journal mirror ${what}`, { drive: disk, reason });
-    const journal = await openEmbeddedJournal({ disks, headOf, acknowledged, report, timer: systemClock });
+    const began = (journal: EmbeddedJournal): void => {
+      followers.mirrors = journal;
+      for (const { disk, readable } of first) if (!readable && disks.includes(disk)) journal.mirrorLost(disk.name);
+    };
+    const journal = await openEmbeddedJournal({ disks, headOf, acknowledged, report, timer: systemClock, began });
     return { journal, mirrors: journal, description: `embedded, on ${disks.length} drive${disks.length === 1 ? '' : 's'}` };
   }
   // NATS is loaded where it is used.
@@ -87,14 +95,16 @@ export async function refuseOtherJournal({ journal }: ServerConfig, { sets: [fir
   const embedded = journal.kind === 'embedded';
   const [kind, other] = embedded ? ['embedded', 'jetstream'] : ['jetstream', 'embedded'];
   const writable = first.filter((drive) => drive.writable);
-  const kinds = await Promise.all(writable.map(({ disk }) => readSmallFile(disk, journalKindPath).catch(() => '')));
+  const kinds = await Promise.all(
+    writable.map(({ disk }) => readSmallFile(patientDisk(disk, systemClock), journalKindPath).catch(() => '')),
+  );
   if (kinds.includes(other)) {
     throw new StartRefused(`this deployment is written with --journal ${embedded ? 'nats, or the URL of a server' : 'embedded'}`);
   }
   // Torn by a crash, or a drive that was replaced: told again.
   const untold = writable.filter((_, at) => kinds[at] !== kind);
   return async () => {
-    await Promise.all(untold.map(({ disk }) => writeSmallFile(disk, journalKindPath, kind)));
+    await Promise.all(untold.map(({ disk }) => writeSmallFile(patientDisk(disk, systemClock), journalKindPath, kind)));
   };
 }
 
@@ -122,8 +132,9 @@ export async function refuseLostRecords({ journal }: ServerConfig, drives: Drive
   if (journal.kind !== 'embedded') return;
   for (const { disk, readable } of drives.sets[0] ?? []) {
     if (!readable) continue;
-    if (await disk.exists(stateDirectory)) return;
-    if ((await disk.list(journalDirectory)).some((name) => segmentOfName(name) !== undefined)) return;
+    const patient = patientDisk(disk, systemClock);
+    if (await patient.exists(stateDirectory)) return;
+    if ((await patient.list(journalDirectory)).some((name) => segmentOfName(name) !== undefined)) return;
   }
   const segment = await segmentWithBytes(drives);
   if (segment === undefined) return;
@@ -136,10 +147,11 @@ export async function refuseLostRecords({ journal }: ServerConfig, drives: Drive
 async function segmentWithBytes({ sets }: Drives): Promise<string | undefined> {
   for (const { disk, set, readable } of sets.flat()) {
     if (!readable) continue;
-    for (const name of await disk.list(segmentDirectory(set)).catch((): string[] => [])) {
+    const patient = patientDisk(disk, systemClock);
+    for (const name of await patient.list(segmentDirectory(set)).catch((): string[] => [])) {
       if (segmentNumber(name) === undefined) continue;
       const path = `${segmentDirectory(set)}/${name}`;
-      const bytes = await withFile(disk, path, 'read', (file) => file.size()).catch(() => 0);
+      const bytes = await withFile(patient, path, 'read', (file) => file.size()).catch(() => 0);
       if (bytes > 0) return `${disk.name}/${path}`;
     }
   }

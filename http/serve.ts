@@ -13,21 +13,22 @@ import type { Blob } from '../engine/shards/blob-store.ts';
 import { describeDrives } from '../engine/shards/describe-drives.ts';
 import { markDirectory } from '../engine/shards/drive-format.ts';
 import { openBlobStore } from '../engine/shards/open-blob-store.ts';
-import { type Drives, openDrives } from '../engine/shards/open-drives.ts';
+import type { Drives } from '../engine/shards/open-drives.ts';
+import { patientDisk } from '../engine/shards/patient-disk.ts';
 import type { StartedThreads } from '../engine/shards/started-threads.ts';
 import { openWorkers } from '../engine/shards/workers.ts';
 import { missedBlobs } from '../engine/upkeep/missed-blobs.ts';
-import type { EmbeddedJournal } from '../journal/embedded/embedded-journal.ts';
 import type { HeadOf } from '../journal/journal.ts';
-import { nodeDisk } from '../journal/node-disk.ts';
 import { openClassicStore, removeClassicStore } from '../snapshots/classic-store.ts';
 import { laggingStore } from '../snapshots/lagging-store.ts';
+import { openPatientStore } from '../snapshots/patient-store.ts';
 import { openStandbyStore, type StandbyStore, type StoreDrive } from '../snapshots/standby-store.ts';
 import { StateStoreUnavailable } from '../snapshots/state-store.ts';
 import { rootCredentials } from './auth/credentials.ts';
 import { checkTls, endpointOf, type ServerConfig, StartRefused } from './config.ts';
 import { createHandler } from './handle.ts';
 import { operations } from './operations.ts';
+import { callSharesOf, type Followers, openHouseDrives, watchDrives } from './serve-drives.ts';
 import {
   acknowledgedBefore,
   type Closers,
@@ -38,7 +39,6 @@ import {
   refuseOtherJournal,
 } from './serve-journal.ts';
 import { systemClock } from './system-clock.ts';
-import { isProcessAlive, thisProcess } from './system-process.ts';
 import { systemRandomness } from './system-randomness.ts';
 import { openListener } from './transport/choose-listener.ts';
 import type { ExchangeHandler, Listener } from './transport/listener.ts';
@@ -47,6 +47,8 @@ import type { ExchangeHandler, Listener } from './transport/listener.ts';
 const rootAccount = '000000000000';
 /** What a stop waits for requests under way. */
 const drainMilliseconds = 10_000;
+/** What a stop then waits for drives that owe answers. */
+const stopMilliseconds = 10_000;
 /** Drives that may hold the state store: the one in use, the standby, a spare. */
 const statePlacesMax = 3;
 const stateDirectory = `${markDirectory}/state`;
@@ -58,8 +60,8 @@ export interface RunningServer {
   readonly summary: readonly (readonly [name: string, value: string])[];
   /** What it can't do, a sentence each. */
   readonly limits: readonly string[];
-  /** Drains, then closes everything. */
-  close(): Promise<void>;
+  /** Drains, then closes everything; false when a drive keeps something from closing in time. */
+  close(): Promise<boolean>;
 }
 
 /**
@@ -71,7 +73,7 @@ export async function serve(config: ServerConfig, logger: Logger, threads: Start
   try {
     return await open({ config, logger, threads }, closers);
   } catch (error) {
-    await closeAll(closers).catch((closing: unknown) => logger.warn({ err: closing }, 'closing after a failed start'));
+    await closedInTime(closers).catch((closing: unknown) => logger.warn({ err: closing }, 'closing after a failed start'));
     throw refusalOf(error);
   }
 }
@@ -109,7 +111,7 @@ async function open(start: Start, closers: Closers): Promise<RunningServer> {
     close: async () => {
       // What was opened first also goes first here: requests under way need the rest of the house.
       await closeListener();
-      await closeAll(closers);
+      return closedInTime(closers);
     },
   };
 }
@@ -122,16 +124,20 @@ interface House {
 /** Everything below HTTP: drives, bytes on them, state store, journal, engine. */
 async function openHouse({ config, logger, threads }: Start, closers: Closers): Promise<House> {
   const log = logOf(logger);
-  const drives = await openAllDrives(config, log, closers);
+  const drives = await openHouseDrives(config, log);
+  closers.push(() => drives.close());
+  const followers: Followers = { drives, log, store: undefined, mirrors: undefined };
+  const unwatch = watchDrives(followers);
+  closers.push(async () => unwatch());
   // Below the engine: a nats-server. Handed to it: it closes these itself, once it is there.
   const below: Closers = [];
   const handed: Closers = [];
   closers.push(() => closeAll(below));
   closers.push(() => closeAll(handed));
-  const shards = { drives, threads: config.threads, started: threads, diskModule: nodeDiskModule, clock: systemClock, log };
+  const callsMax = callSharesOf(config).eachShardThread;
+  const shards = { drives, threads: config.threads, callsMax, started: threads, diskModule: nodeDiskModule, clock: systemClock, log };
   const workers = closing(openWorkers(shards), handed);
-  const { journal, mirrors, store, description } = await openRecords({ config, drives, log }, { below, handed });
-  const unwatch = watchDrives({ drives, store, mirrors, log });
+  const { journal, store, description } = await openRecords({ config, drives, log, followers }, { below, handed });
   // The healer, which starts with the blob store, reads rows: they have to be all there.
   await replay({ journal, store, kinds: engineKinds, log });
   let engine: Engine | undefined;
@@ -156,7 +162,6 @@ async function openHouse({ config, logger, threads }: Start, closers: Closers): 
   });
   handed.length = 0;
   closers.push(() => engine.close());
-  closers.push(async () => unwatch());
   const state = [store.places.primary, store.places.standby].filter((place) => place !== undefined);
   return {
     engine,
@@ -172,10 +177,12 @@ interface RecordParts {
   readonly config: ServerConfig;
   readonly drives: Drives;
   readonly log: Log;
+  /** Told of both as soon as a drive may be lost under them. */
+  readonly followers: Followers;
 }
 
 /** The journal and the rows made of it, opened side by side: neither asks for the other before both are there. */
-async function openRecords({ config, drives, log }: RecordParts, { below, handed }: { below: Closers; handed: Closers }) {
+async function openRecords({ config, drives, log, followers }: RecordParts, { below, handed }: { below: Closers; handed: Closers }) {
   const settleJournalKind = await refuseOtherJournal(config, drives);
   await refuseLostRecords(config, drives, stateDirectory);
   const there: { store?: StandbyStore } = {};
@@ -192,13 +199,17 @@ async function openRecords({ config, drives, log }: RecordParts, { below, handed
     return headOf(there.store, stream);
   };
   const acknowledged = async (found: number) => acknowledgedBefore(found, rowsOf(await opening), drives);
-  const openingJournal = openJournal(config, drives, { headOf: headOfStream, acknowledged, log, below });
+  const openingJournal = openJournal(config, drives, { headOf: headOfStream, acknowledged, log, below, followers });
   closing(
     openingJournal.then(({ journal }) => journal),
     handed,
   );
   const [store, opened] = await Promise.all([opening, openingJournal]);
   there.store = store;
+  followers.store = store;
+  // What was lost while it opened.
+  const lost = drives.sets.flat().filter(({ disk, readable }) => !readable && Object.values(store.places).includes(disk.name));
+  await Promise.all(lost.map(({ disk }) => store.driveLost(disk.name)));
   await refuseForeignJournal(opened, rowsOf(store), drives);
   await settleJournalKind();
   return { ...opened, store };
@@ -215,25 +226,16 @@ function closing<Part extends { close(): Promise<void> }>(part: Promise<Part>, c
   return part;
 }
 
-async function openAllDrives(config: ServerConfig, log: Log, closers: Closers): Promise<Drives> {
-  const drives = await openDrives({
-    disks: config.drives.map((root) => nodeDisk(root)),
-    parity: config.parity,
-    holder: thisProcess(),
-    isAlive: isProcessAlive,
-    clock: systemClock,
-    randomness: systemRandomness,
-  });
-  if ('refused' in drives) throw new StartRefused(drives.refused);
-  closers.push(() => drives.close());
-  for (const notice of drives.notices) log('warn', notice);
-  return drives;
-}
-
 /** Where the state store may lie: drives of the first set, those that have one already first. More than one only where drives may fail. */
 async function stateDrives(drives: Drives, log: Log): Promise<StoreDrive[]> {
   const readable = (drives.sets[0] ?? []).filter((drive) => drive.readable);
-  const used = await Promise.all(readable.map((drive) => drive.disk.exists(stateDirectory).catch(() => false)));
+  const used = await Promise.all(
+    readable.map(({ disk }) =>
+      patientDisk(disk, systemClock)
+        .exists(stateDirectory)
+        .catch(() => false),
+    ),
+  );
   const byUse = [...readable.filter((_, at) => used[at]), ...readable.filter((_, at) => !used[at])];
   return byUse.slice(0, Math.min(statePlacesMax, drives.layout.parityShards + 1)).map((drive) => {
     const directory = join(drive.disk.name, stateDirectory);
@@ -241,46 +243,15 @@ async function stateDrives(drives: Drives, log: Log): Promise<StoreDrive[]> {
       name: drive.disk.name,
       open: async (untrusted) => {
         // Opening makes directories: on a drive that was taken away it would make the drive's own.
-        if (!drive.readable || !(await drive.disk.exists(markDirectory))) throw new StateStoreUnavailable(`${drive.disk.name} is away`);
+        if (!drive.readable || !(await patientDisk(drive.disk, systemClock).exists(markDirectory)))
+          throw new StateStoreUnavailable(`${drive.disk.name} is away`);
         const options = { hotTables: [tables.buckets], rowFormat, owner: drives.deployment, timer: systemClock, untrusted, log };
-        return laggingStore(await openClassicStore(directory, options), systemClock);
+        const open = async () => laggingStore(await openClassicStore(directory, options), systemClock);
+        return openPatientStore(drive.disk.name, open, systemClock);
       },
       remove: () => removeClassicStore(directory),
     };
   });
-}
-
-interface Followers {
-  readonly drives: Drives;
-  readonly store: StandbyStore;
-  readonly mirrors: EmbeddedJournal | undefined;
-  readonly log: Log;
-}
-
-/** Tells journal and state store of drives that come and go; the returned function ends it. */
-function watchDrives({ drives, store, mirrors, log }: Followers): () => void {
-  const mirrorNames = new Set(mirrors?.status().mirrors.map((mirror) => mirror.disk));
-  const ends = drives.sets.flat().map((drive) => {
-    let there = drive.readable;
-    return drive.onChange(() => {
-      const { name } = drive.disk;
-      log(drive.readable ? 'info' : 'warn', `drive ${drive.state}`, {
-        drive: name,
-        ...(!drive.readable && { reason: drive.reason ?? '' }),
-      });
-      if (drive.readable === there) return;
-      there = drive.readable;
-      const mirror = mirrorNames.has(name) ? mirrors : undefined;
-      if (there) mirror?.mirrorReturned(name, drive.disk);
-      else mirror?.mirrorLost(name);
-      (there ? store.driveReturned(name) : store.driveLost(name)).catch((error: Error) =>
-        log('error', 'the state store did not follow its drive', { drive: name, error: error.message }),
-      );
-    });
-  });
-  return () => {
-    for (const end of ends) end();
-  };
 }
 
 async function bind(config: ServerConfig, logger: Logger, handler: ExchangeHandler): Promise<Listener> {
@@ -300,6 +271,15 @@ function logOf(logger: Logger): Log {
 function once(task: () => Promise<void>): () => Promise<void> {
   let done: Promise<void> | undefined;
   return () => (done ??= task());
+}
+
+/** False: something hangs, and nothing that was acknowledged is lost by leaving it so. */
+function closedInTime(closers: Closers): Promise<boolean> {
+  const closed = closeAll(closers).then(() => true);
+  return new Promise((resolve, reject) => {
+    const cancel = systemClock.after(stopMilliseconds, () => resolve(false));
+    closed.then(resolve, reject).finally(cancel);
+  });
 }
 
 /** In reverse; what fails to close does not keep the rest open. */

@@ -42,3 +42,23 @@ function answersSignals(pid: number): boolean {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
+
+/** Milliseconds that calls into the file system get to come back before the process ends without them. */
+const callsMilliseconds = 1_000;
+
+/**
+ * Ends this process. Node.js first waits for all threads of its pool, and a call that a drive doesn't answer would keep it for ever: it is
+ * then ended by a signal, SIGTERM after a stop that went well otherwise, else SIGKILL. `hangs`: something is known not to come back.
+ */
+export async function endProcess(code: number, hangs = false): Promise<void> {
+  for (let waited = 0; hangs || process.getActiveResourcesInfo().includes('FSReqCallback'); waited += 20) {
+    if (hangs || waited >= callsMilliseconds) {
+      const signal = code === 0 ? 'SIGTERM' : 'SIGKILL';
+      process.removeAllListeners('SIGTERM');
+      process.kill(process.pid, signal);
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  process.exit(code);
+}

@@ -45,3 +45,59 @@ export interface DiskFile {
   truncate(bytes: number): Promise<void>;
   close(): Promise<void>;
 }
+
+/** Runs `task` once after `milliseconds`; the returned function cancels it. */
+export interface DriveTimer {
+  after(milliseconds: number, task: () => void): () => void;
+}
+
+/** A drive owes an answer. What it was asked for may still happen. */
+export class DriveHangs extends Error {
+  override readonly name = 'DriveHangs';
+  readonly code = 'ETIMEDOUT';
+}
+
+/** A wait is made of so many: whatever stops this process or its host for longer costs one of them, and no drive is late by it. */
+const waitsOfPatience = 8;
+
+/** Runs `task` after `milliseconds` in which this process was running; the returned function cancels it. */
+export function afterRunning(timer: DriveTimer, milliseconds: number, task: () => void): () => void {
+  let left = waitsOfPatience;
+  const wait = (): (() => void) =>
+    timer.after(milliseconds / waitsOfPatience, () => {
+      left -= 1;
+      if (left === 0) task();
+      else cancel = wait();
+    });
+  let cancel = wait();
+  return () => cancel();
+}
+
+/**
+ * `work`, or DriveHangs after `milliseconds`. What comes too late is handed to `late`: a file to close. Memory that the work fills or writes
+ * from is not to be used for anything else after a DriveHangs.
+ */
+export function inTime<T>(
+  work: Promise<T>,
+  { timer, milliseconds, name }: { readonly timer: DriveTimer; readonly milliseconds: number; readonly name: string },
+  late: (value: T) => void = () => undefined,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let over = false;
+    const cancel = afterRunning(timer, milliseconds, () => {
+      over = true;
+      reject(new DriveHangs(`${name} does not answer`));
+    });
+    work.then(
+      (value) => {
+        cancel();
+        if (over) late(value);
+        else resolve(value);
+      },
+      (error) => {
+        cancel();
+        reject(error);
+      },
+    );
+  });
+}

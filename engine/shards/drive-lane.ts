@@ -35,6 +35,8 @@ export class DriveLane {
   private syncs: PendingSync[] = [];
   private writing = false;
   private syncing = false;
+  private closing = false;
+  private closed = false;
   private unsyncedBytes = 0;
 
   constructor(
@@ -98,6 +100,7 @@ export class DriveLane {
       this.fail(error as Error);
     }
     this.writing = false;
+    this.closeAtRest();
   }
 
   /** The longest run of touching writes at the head of the queue. */
@@ -133,6 +136,7 @@ export class DriveLane {
       this.fail(error as Error);
     }
     this.syncing = false;
+    this.closeAtRest();
   }
 
   /** Ends the lane: nobody waits for this drive any longer. */
@@ -144,9 +148,19 @@ export class DriveLane {
     this.writes = [];
     this.syncs = [];
     this.onFailure(this, error);
+    // The segment may stay open for long, and a drive with open files can't be unmounted.
+    this.close();
   }
 
-  async close(): Promise<void> {
-    await this.file.then((file) => file.close()).catch(() => undefined);
+  /** As soon as nothing is under way: a call that goes on behind a closed descriptor would meet whatever file has its number next. */
+  close(): void {
+    this.closing = true;
+    this.closeAtRest();
+  }
+
+  private closeAtRest(): void {
+    if (!this.closing || this.closed || this.writing || this.syncing) return;
+    this.closed = true;
+    this.file.then((file) => file.close()).catch(() => undefined);
   }
 }

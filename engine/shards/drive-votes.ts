@@ -2,6 +2,7 @@
  * Waiting for the drives of a set, each of which may be slow, dead or gone: all of them where possible, a quorum where not,
  * and never for ever.
  */
+import { afterRunning } from '../../journal/disk.ts';
 import type { Clock } from '../clock.ts';
 
 /** The half of a clock that waits: workers ask for no time of day. */
@@ -33,7 +34,7 @@ export function collectVotes(votes: readonly Vote[], quorum: number, clock: Time
       cancelTimer();
       resolve({ took, late });
     };
-    let cancelTimer = clock.after(took.size >= quorum ? laggardMilliseconds : quorumMilliseconds, finish);
+    let cancelTimer = afterRunning(clock, took.size >= quorum ? laggardMilliseconds : quorumMilliseconds, finish);
     const settled = (slot: number, success: boolean) => {
       if (finished) return;
       late.delete(slot);
@@ -41,7 +42,7 @@ export function collectVotes(votes: readonly Vote[], quorum: number, clock: Time
       if (late.size === 0) return finish();
       if (success && took.size === quorum) {
         cancelTimer();
-        cancelTimer = clock.after(laggardMilliseconds, finish);
+        cancelTimer = afterRunning(clock, laggardMilliseconds, finish);
       }
     };
     for (const { slot, done } of votes) {

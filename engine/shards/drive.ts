@@ -3,9 +3,10 @@
  * whether the directory is still there and still this drive; what fails on it makes it suspect at once.
  */
 import { createActor, createMachine } from 'xstate';
-import type { Disk } from '../../journal/disk.ts';
+import { type Disk, DriveHangs, inTime } from '../../journal/disk.ts';
 import type { Clock } from '../clock.ts';
 import { type DriveFormat, isBare, markDirectory, readFormat, writeSmallFile } from './drive-format.ts';
+import { isTroubleOfDrive } from './whose-trouble.ts';
 
 export type DriveState = 'probing' | 'online' | 'suspect' | 'offline' | 'healing';
 
@@ -18,12 +19,18 @@ const blankProbesMin = 3;
 export const roomBytesMin = 32 * 1024 * 1024;
 /** Failed probes after which a suspect drive is taken for dead. */
 const failedProbesMax = 3;
+/** Looks at a drive that owes an answer, while none of the others gives one either, after which it is late all the same. */
+const lateTogetherMax = 5;
 
-/** What a probe found. `blank`: an empty directory, a drive was replaced. `gone`: no directory, or somebody else's. */
+/**
+ * What a probe found. `blank`: an empty directory, a drive was replaced. `gone`: no directory, or somebody else's. `late`: nothing yet.
+ * `unknown`: this process lacks what it needs to look.
+ */
 export type Finding =
   | { readonly found: 'fine'; readonly freeBytes: number }
   | { readonly found: 'blank' }
-  | { readonly found: 'gone' | 'failed'; readonly reason: string };
+  | { readonly found: 'unknown' }
+  | { readonly found: 'gone' | 'failed' | 'late'; readonly reason: string };
 
 type Message = 'fine' | 'behind' | 'trouble' | 'gone' | 'healed';
 
@@ -48,6 +55,8 @@ export interface DriveParts {
   readonly absent: string | undefined;
   /** It was just given its slot and holds nothing yet. */
   readonly blank: boolean;
+  /** The other drives of its set: late is a drive only where others are on time. */
+  readonly others?: () => readonly Drive[];
   /** Makes an empty directory this drive again; answers with the format it was given. */
   adopt(): Promise<DriveFormat>;
 }
@@ -71,6 +80,11 @@ export class Drive {
   /** It was away, and what it missed is not yet restored. */
   private behind: boolean;
   private probing: Promise<void> | undefined;
+  /** One question at a time, however long its answer takes: each that isn't answered keeps a thread. */
+  private owed: Promise<Finding> | undefined;
+  /** When the last probe was begun that was answered in time, ms since the epoch. */
+  private punctualAt = Number.NEGATIVE_INFINITY;
+  private lateTogether = 0;
   private cancelTimer: () => void = () => undefined;
   private closed = false;
 
@@ -111,6 +125,7 @@ export class Drive {
 
   /** Something failed on it. A full drive isn't a sick one: it takes no more writes until there is room again. */
   trouble(error: Error): void {
+    if (!isTroubleOfDrive(error)) return;
     if ((error as NodeJS.ErrnoException).code === 'ENOSPC') {
       this.setFull(true);
       return;
@@ -149,9 +164,14 @@ export class Drive {
   }
 
   private async look(): Promise<void> {
-    const thorough = this.state === 'suspect';
-    const finding = await this.inTime(probeDisk(this.disk, this.format, thorough));
-    if (this.closed) return;
+    const begun = this.parts.clock.now();
+    const finding = await this.find();
+    if (this.closed || finding.found === 'unknown') return;
+    if (finding.found === 'late' && !this.isLateAlone(begun)) return;
+    if (finding.found !== 'late') {
+      this.punctualAt = begun;
+      this.lateTogether = 0;
+    }
     if (finding.found === 'blank') return this.meetBlank();
     this.blankProbes = 0;
     if (finding.found === 'fine') return this.welcome(finding.freeBytes);
@@ -159,6 +179,24 @@ export class Drive {
     if (finding.found === 'gone') return this.tell('gone');
     this.failedProbes += 1;
     this.tell(this.failedProbes >= failedProbesMax ? 'gone' : 'trouble');
+  }
+
+  /** Never rejects. */
+  private find(): Promise<Finding> {
+    this.owed ??= probeDisk(this.disk, this.format, this.state === 'suspect').finally(() => {
+      this.owed = undefined;
+    });
+    const limit = { timer: this.parts.clock, milliseconds: probePatienceMilliseconds, name: 'the drive' };
+    return inTime(this.owed, limit).catch((error: Error) => ({ found: 'late', reason: error.message }));
+  }
+
+  /** Where others were asked and answered meanwhile. Where nobody is on time it's the host that is slow, up to a point. */
+  private isLateAlone(begun: number): boolean {
+    const since = Math.min(begun, this.parts.clock.now() - probePatienceMilliseconds);
+    const others = this.parts.others?.() ?? [];
+    if (others.some((other) => other !== this && other.punctualAt >= since)) return true;
+    this.lateTogether += 1;
+    return this.lateTogether >= lateTogetherMax;
   }
 
   private welcome(freeBytes: number): void {
@@ -196,18 +234,6 @@ export class Drive {
     this.life.send({ type: message });
     if (this.state !== before) for (const listener of this.listeners) listener(this);
   }
-
-  private inTime(looked: Promise<Finding>): Promise<Finding> {
-    return new Promise((resolve) => {
-      const cancel = this.parts.clock.after(probePatienceMilliseconds, () =>
-        resolve({ found: 'failed', reason: 'the drive does not answer' }),
-      );
-      void looked.then((finding) => {
-        cancel();
-        resolve(finding);
-      });
-    });
-  }
 }
 
 /** Is the disk still that drive? `thorough` also writes. Never rejects. */
@@ -226,12 +252,17 @@ async function probeDisk(disk: Disk, expected: DriveFormat, thorough: boolean): 
 }
 
 async function whyUnreadable(disk: Disk, error: NodeJS.ErrnoException): Promise<Finding> {
-  if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') return { found: 'failed', reason: error.message };
+  if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') return findingOf(error);
   try {
     if (!(await disk.exists(''))) return { found: 'gone', reason: 'the directory is missing' };
     if (await isBare(disk)) return { found: 'blank' };
     return { found: 'gone', reason: 'the directory has no format file' };
   } catch (second) {
-    return { found: 'failed', reason: (second as Error).message };
+    return findingOf(second as Error);
   }
+}
+
+function findingOf(error: Error): Finding {
+  if (!isTroubleOfDrive(error)) return { found: 'unknown' };
+  return { found: error instanceof DriveHangs ? 'late' : 'failed', reason: error.message };
 }

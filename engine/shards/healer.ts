@@ -8,8 +8,9 @@ import type { Log } from '../log.ts';
 import type { Blob } from './blob-store.ts';
 import { blockBytesOf, type StripePlace, segmentDirectory, segmentNumber, segmentPath, stripeCountOf, stripePlaceOf } from './block.ts';
 import type { Drive } from './drive.ts';
+import { patientDisk } from './patient-disk.ts';
 import type { JobDone } from './shard-messages.ts';
-import type { JobRequest } from './worker-link.ts';
+import { type JobRequest, JobUndone } from './worker-link.ts';
 
 /** Bytes a second written to a drive that is healed. */
 export const healBytesPerSecondMax = 128 * 1024 * 1024;
@@ -146,16 +147,18 @@ export class Healer {
   /** Segments that the drive lacks, has too short, or may have holes in; those that only it has are left-overs and removed. */
   private async segmentsToWalk(drive: Drive, since: number): Promise<number[]> {
     const others = this.parts.sets[drive.set]!.filter((other) => other !== drive);
-    const mine = await segmentSizes(drive);
+    const mine = await segmentSizes(drive, this.parts.clock);
     const theirs = new Map<number, number>();
     for (const other of others.filter((each) => each.readable)) {
-      for (const [segment, bytes] of await segmentSizes(other)) theirs.set(segment, Math.max(bytes, theirs.get(segment) ?? 0));
+      for (const [segment, bytes] of await segmentSizes(other, this.parts.clock))
+        theirs.set(segment, Math.max(bytes, theirs.get(segment) ?? 0));
     }
     const firstOfProcess = this.parts.firstSegment(drive.set);
     // Where one drive is enough to read from, its copy may be the last one: then the reclaimer alone removes.
     if (this.parts.dataShards > 1 && others.every((other) => other.state === 'online')) {
       for (const segment of mine.keys())
-        if (!theirs.has(segment) && segment < firstOfProcess) await drive.disk.remove(segmentPath(drive.set, segment));
+        if (!theirs.has(segment) && segment < firstOfProcess)
+          await patientDisk(drive.disk, this.parts.clock).remove(segmentPath(drive.set, segment));
     }
     const healing = drive.state === 'healing';
     const lacks = (segment: number, bytes: number) => (mine.get(segment) ?? -1) < bytes && (healing || segment < firstOfProcess);
@@ -195,12 +198,18 @@ export class Healer {
     return rewritten;
   }
 
-  /** Answers how many blocks were rewritten. A stripe that can't be read isn't a reason to leave the others unhealed. */
+  /**
+   * Answers how many blocks were rewritten. A stripe that can't be read isn't a reason to leave the others unhealed; a drive that takes no
+   * block is one to begin again.
+   */
   private async mendAll(drive: Drive, stripes: readonly StripePlace[], onUnreadable: () => void = () => undefined): Promise<number> {
     const { slot } = drive;
     const results = await Promise.allSettled(stripes.map((stripe) => this.parts.ask({ kind: 'mend', stripe, slot, durable: false })));
     let bytes = 0;
     let rewritten = 0;
+    const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
+    const failure = failures.find((error) => !(error instanceof JobUndone && error.unreadable));
+    if (failure !== undefined) throw failure;
     for (const [index, result] of results.entries()) {
       if (result.status === 'rejected') onUnreadable();
       else if (result.value.value === 1) {
@@ -230,12 +239,13 @@ export class Healer {
 }
 
 /** Bytes of the segment files on a drive, by number. */
-export async function segmentSizes(drive: Drive): Promise<Map<number, number>> {
+export async function segmentSizes(drive: Drive, clock: Clock): Promise<Map<number, number>> {
   const sizes = new Map<number, number>();
-  for (const name of await drive.disk.list(segmentDirectory(drive.set))) {
+  const disk = patientDisk(drive.disk, clock);
+  for (const name of await disk.list(segmentDirectory(drive.set))) {
     const segment = segmentNumber(name);
     if (segment === undefined) continue;
-    const file = await drive.disk.open(segmentPath(drive.set, segment), 'read');
+    const file = await disk.open(segmentPath(drive.set, segment), 'read');
     try {
       sizes.set(segment, await file.size());
     } finally {

@@ -7,6 +7,7 @@ import { type DriveFormat, inspectFormat, isBare, markDirectory, writeFormat } f
 import { type IsAlive, type LockHolder, liveHolder, releaseLock, takeLock } from './drive-lock.ts';
 import { type DrivePlan, type Inspection, type PlannedDrive, planDrives } from './drive-plan.ts';
 import type { Layout } from './layout.ts';
+import { patientDisk } from './patient-disk.ts';
 
 export interface OpenDrives {
   /** One for each configured directory. */
@@ -33,7 +34,9 @@ export interface Drives {
 
 export type Refusal = { readonly refused: string };
 
-export async function openDrives(parts: OpenDrives): Promise<Drives | Refusal> {
+export async function openDrives(given: OpenDrives): Promise<Drives | Refusal> {
+  // A drive that hangs fails here in bounded time, and is left out while the others suffice.
+  const parts = { ...given, disks: given.disks.map((disk) => patientDisk(disk, given.clock)) };
   const inspections = await Promise.all(parts.disks.map(inspect));
   const plan = planDrives(inspections, parts.parity);
   if ('refused' in plan) return plan;
@@ -46,7 +49,7 @@ export async function openDrives(parts: OpenDrives): Promise<Drives | Refusal> {
     await undo(locked.taken);
     return { refused: `a drive can't be formatted: ${(error as Error).message}` };
   }
-  return assemble(parts, locked.plan, formats);
+  return assemble(given, locked.plan, formats);
 }
 
 async function inspect(disk: Disk): Promise<Inspection> {
@@ -76,7 +79,8 @@ async function lockAll(
   plan: DrivePlan,
   inspections: readonly Inspection[],
 ): Promise<{ readonly plan: DrivePlan; readonly taken: readonly Taken[] } | Refusal> {
-  for (const disk of parts.disks) {
+  for (const [index, disk] of parts.disks.entries()) {
+    if (inspections[index]!.content.kind === 'broken') continue;
     const other = await liveHolder(disk, parts.isAlive);
     if (other !== undefined) return { refused: `${disk.name} is in use by process ${other.pid}` };
   }
@@ -170,13 +174,22 @@ function assemble(parts: OpenDrives, plan: DrivePlan, formats: readonly DriveFor
     if (blank) notices.push(`${disk.name} is empty: it takes slot ${slot} of set ${set} and is healed`);
     if (action === 'absent') notices.push(`${disk.name} is offline: ${reason}`);
     const adopt = async () => {
-      const other = await takeLock(disk, parts.holder, parts.isAlive);
+      const patient = patientDisk(disk, parts.clock);
+      const other = await takeLock(patient, parts.holder, parts.isAlive);
       if (other !== undefined && other.pid !== parts.holder.pid) throw new Error(`it is in use by process ${other.pid}`);
       const adopted = { ...format, drive: parts.randomness.bytes(16).toString('hex') };
-      await writeFormat(disk, adopted);
+      await writeFormat(patient, adopted);
       return adopted;
     };
-    sets[set]![slot] = new Drive({ disk, format, clock: parts.clock, absent: action === 'absent' ? reason : undefined, blank, adopt });
+    sets[set]![slot] = new Drive({
+      disk,
+      format,
+      clock: parts.clock,
+      absent: action === 'absent' ? reason : undefined,
+      blank,
+      adopt,
+      others: () => sets[set]!,
+    });
   });
   return {
     deployment: formats[0]!.deployment,
@@ -187,7 +200,7 @@ function assemble(parts: OpenDrives, plan: DrivePlan, formats: readonly DriveFor
       await Promise.all(
         sets.flat().map(async (drive) => {
           await drive.close();
-          if (drive.readable) await releaseLock(drive.disk);
+          if (drive.readable) await releaseLock(patientDisk(drive.disk, parts.clock));
         }),
       );
     },

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import { segmentDirectory, segmentPath } from './block.ts';
 import type { Drive } from './drive.ts';
 import { segmentSizes } from './healer.ts';
+import { patientDisk } from './patient-disk.ts';
 import type { WorkerLink } from './worker-link.ts';
 
 /** Milliseconds that a segment of this process rests after it was closed: its last blobs may not be journaled yet. */
@@ -26,7 +27,7 @@ export interface ReclaimerParts {
 export async function listSegments(parts: ReclaimerParts, set: number): Promise<SegmentInfo[]> {
   const bytes = new Map<number, number>();
   for (const drive of parts.sets[set]!.filter((each) => each.readable)) {
-    for (const [segment, size] of await segmentSizes(drive)) bytes.set(segment, Math.max(size, bytes.get(segment) ?? 0));
+    for (const [segment, size] of await segmentSizes(drive, parts.clock)) bytes.set(segment, Math.max(size, bytes.get(segment) ?? 0));
   }
   // The highest number stays: the next process counts on from it.
   const highest = Math.max(...bytes.keys());
@@ -49,10 +50,18 @@ export async function removeSegments(parts: ReclaimerParts, set: number, segment
   for (const segment of segments.filter((each) => removable.has(each))) {
     const answers = await Promise.all(parts.links.map((link) => link.ask({ kind: 'forget', set, segments: [segment] })));
     if (answers.some((answer) => answer.value === 0)) continue;
-    await Promise.all(parts.sets[set]!.filter((drive) => drive.writable).map((drive) => drive.disk.remove(segmentPath(set, segment))));
+    await Promise.all(
+      parts.sets[set]!.filter((drive) => drive.writable).map((drive) =>
+        patientDisk(drive.disk, parts.clock).remove(segmentPath(set, segment)),
+      ),
+    );
     removed.push(segment);
   }
   if (removed.length === 0) return removed;
-  await Promise.all(parts.sets[set]!.filter((drive) => drive.writable).map((drive) => drive.disk.syncDirectory(segmentDirectory(set))));
+  await Promise.all(
+    parts.sets[set]!.filter((drive) => drive.writable).map((drive) =>
+      patientDisk(drive.disk, parts.clock).syncDirectory(segmentDirectory(set)),
+    ),
+  );
   return removed;
 }

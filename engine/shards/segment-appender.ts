@@ -147,6 +147,6 @@ export class SegmentAppender {
 
   private closeIfIdle(held: Current): void {
     if (held === this.current || held.holders > 0 || !this.held.delete(held)) return;
-    for (const lane of held.lanes) void lane?.close();
+    for (const lane of held.lanes) lane?.close();
   }
 }

@@ -2,7 +2,9 @@
  * Finds the stripes of a segment by the heads on the drives, in order of their place. Runs that were allotted and never
  * filled are holes; where every drive's head is damaged the stripe is lost to the walk (a reader would not find it either).
  */
+import { type DriveTimer, inTime } from '../../journal/disk.ts';
 import { blockBytesOf, pieceBytes, type StripePlace, segmentBytesMax, stripeOfHead } from './block.ts';
+import { answerMilliseconds } from './patient-disk.ts';
 import type { ReadableDrive } from './stripe-reader.ts';
 
 /** Blocks begin at multiples of this. */
@@ -23,12 +25,12 @@ export interface WalkRange {
 export async function walkSegment(
   drives: readonly ReadableDrive[],
   range: WalkRange,
-  deployment: Buffer,
+  { deployment, timer }: { readonly deployment: Buffer; readonly timer: DriveTimer },
 ): Promise<{ readonly stripes: StripePlace[]; readonly next: number | undefined }> {
   const stripes: StripePlace[] = [];
   let offset = range.offset;
   while (offset < segmentBytesMax && stripes.length < range.stripesMax) {
-    const windows = await Promise.all(drives.map((drive) => readWindow(drive, range, offset)));
+    const windows = await Promise.all(drives.map((drive) => readWindow(drive, { ...range, offset }, timer)));
     const end = Math.max(0, ...windows.map((window) => window.length));
     if (end === 0) return { stripes, next: undefined };
     let at = 0;
@@ -57,11 +59,12 @@ function stripeAt(
   return undefined;
 }
 
-async function readWindow(drive: ReadableDrive, range: WalkRange, offset: number): Promise<Buffer> {
+async function readWindow(drive: ReadableDrive, range: WalkRange, timer: DriveTimer): Promise<Buffer> {
   if (!drive.readable) return Buffer.alloc(0);
   const window = Buffer.allocUnsafeSlow(windowBytes);
   try {
-    return window.subarray(0, await drive.files.read(range, window, offset));
+    const limit = { timer, milliseconds: answerMilliseconds, name: 'the drive' };
+    return window.subarray(0, await inTime(drive.files.read(range, window, range.offset), limit));
   } catch {
     // The stripes of this drive are found on the others.
     return Buffer.alloc(0);

@@ -150,6 +150,8 @@ export interface JobDone {
 export interface JobFailed {
   readonly kind: 'undone';
   readonly job: number;
+  /** The set can't give the stripe, whatever the drive that was asked does. */
+  readonly unreadable: boolean;
   readonly reason: string;
 }
 export interface DriveTrouble {

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { parentPort } from 'node:worker_threads';
 import type { Disk } from '../../journal/disk.ts';
 import { assert } from '../assert.ts';
+import { withCallShare } from './drive-calls.ts';
 import type { Timer } from './drive-votes.ts';
 import type { FromWorker, ToWorker } from './shard-messages.ts';
 import { ShardWorker, type WorkerPlan } from './shard-worker.ts';
@@ -39,7 +40,11 @@ const post = (message: FromWorker) => {
   if (answers.push(message) === 1) setImmediate(flush);
 };
 
-const disks = plan.sets.map((set) => set.drives.map((drive) => nodeDisk(drive.name)));
+const openDisk = (name: string): Disk => {
+  const disk = nodeDisk(name);
+  return plan.callsMax === undefined ? disk : withCallShare(disk, plan.callsMax, clock);
+};
+const disks = plan.sets.map((set) => set.drives.map((drive) => openDisk(drive.name)));
 const worker = new ShardWorker({ plan, disks, clock, post, later: (task) => void setImmediate(task) });
 port.on('message', (batch: ToWorker[]) => {
   for (const message of batch) worker.handle(message);

@@ -2,9 +2,9 @@
  * What runs on a worker thread (or in the store's own, without threads): coding, hashing and the files of segments. Talks by
  * messages; owns the segments it opens, and the stripe buffers that it was sent, until it gives them back.
  */
-import type { Disk } from '../../journal/disk.ts';
+import { type Disk, inTime } from '../../journal/disk.ts';
 import type { StripePlace } from './block.ts';
-import type { Timer } from './drive-votes.ts';
+import { quorumMilliseconds, type Timer } from './drive-votes.ts';
 import { type ErasureCode, openErasureCode, openKernel } from './erasure-code.ts';
 import type { Kernel, KernelMemory } from './kernel.ts';
 import { Md5Lanes } from './md5-lanes.ts';
@@ -13,7 +13,7 @@ import { SegmentFiles } from './segment-files.ts';
 import { walkSegment } from './segment-walker.ts';
 import type { DriveNews, FromWorker, MendStripe, ReadStripe, SyncSegment, ToWorker, WalkSegment, WriteStripe } from './shard-messages.ts';
 import { ShardWriter } from './shard-writer.ts';
-import { type ReadableDrive, StripeReader } from './stripe-reader.ts';
+import { type ReadableDrive, StripeReader, StripeUnreadable } from './stripe-reader.ts';
 
 /** Damaged blocks waiting to be rewritten; what comes beyond is found again by the next reader. */
 const mendQueueMax = 256;
@@ -30,6 +30,8 @@ export interface WorkerPlan {
   readonly sets: readonly SetPlan[];
   /** Segment numbers of this worker: first, first + step, first + 2 * step, ... */
   readonly segmentStep: number;
+  /** Calls that it may have under way on one drive; undefined: any number. */
+  readonly callsMax?: number | undefined;
 }
 export interface SetPlan {
   readonly firstSegment: number;
@@ -116,10 +118,7 @@ export class ShardWorker {
       const disk = this.parts.disks[set]![slot]!;
       return { slot, disk, readable, writable, epoch: 0, files: new SegmentFiles(disk) };
     });
-    const onTrouble = (slot: number, error: Error) => {
-      const code = (error as NodeJS.ErrnoException).code ?? 'ETIMEDOUT';
-      this.parts.post({ kind: 'trouble', set, slot, code, reason: error.message });
-    };
+    const onTrouble = (slot: number, error: Error) => this.tellTrouble(set, slot, error);
     let next = plan.firstSegment;
     const nextSegment = () => {
       const segment = next;
@@ -135,6 +134,11 @@ export class ShardWorker {
       appender: new SegmentAppender({ set, drives, clock, nextSegment, onTrouble }),
       reader: new StripeReader({ code, memory, deployment, drives, clock, onDamage, onTrouble }),
     };
+  }
+
+  private tellTrouble(set: number, slot: number, error: Error): void {
+    const code = (error as NodeJS.ErrnoException).code ?? 'ETIMEDOUT';
+    this.parts.post({ kind: 'trouble', set, slot, code, reason: error.message });
   }
 
   private write(message: WriteStripe): void {
@@ -188,9 +192,14 @@ export class ShardWorker {
   private enqueueMend({ stripe, slot, durable }: Pick<MendStripe, 'stripe' | 'slot' | 'durable'>): Promise<number> {
     const mended = this.mending.then(async () => {
       const { reader, drives } = this.sets[stripe.set]!;
-      const rewritten = await reader.mend(stripe, slot, this.parts.plan.mendPlace);
-      if (rewritten && durable) await drives[slot]!.files.sync(stripe);
-      return Number(rewritten);
+      try {
+        const rewritten = await reader.mend(stripe, slot, this.parts.plan.mendPlace);
+        if (rewritten && durable) await this.inTime(drives[slot]!.files.sync(stripe));
+        return Number(rewritten);
+      } catch (error) {
+        if (!(error instanceof StripeUnreadable)) this.tellTrouble(stripe.set, slot, error as Error);
+        throw error;
+      }
     });
     this.mending = mended.catch(() => undefined);
     return mended;
@@ -199,7 +208,7 @@ export class ShardWorker {
   private async walk(message: WalkSegment): Promise<void> {
     const { drives } = this.sets[message.set]!;
     const asked = drives.filter((drive) => drive.slot !== message.slot);
-    const { stripes, next } = await walkSegment(asked, message, this.deployment);
+    const { stripes, next } = await walkSegment(asked, message, { deployment: this.deployment, timer: this.parts.clock });
     this.parts.post({ kind: 'done', job: message.job, value: next ?? -1, stripes });
   }
 
@@ -213,8 +222,13 @@ export class ShardWorker {
   }
 
   private async sync({ set, segment, slot }: SyncSegment): Promise<number> {
-    await this.sets[set]!.drives[slot]!.files.sync({ set, segment });
+    await this.inTime(this.sets[set]!.drives[slot]!.files.sync({ set, segment }));
     return 0;
+  }
+
+  /** Whoever heals waits for a drive, but not for ever. */
+  private inTime(synced: Promise<void>): Promise<void> {
+    return inTime(synced, { timer: this.parts.clock, milliseconds: quorumMilliseconds, name: 'the drive' });
   }
 
   private async forget(set: number, segments: readonly number[]): Promise<number> {
@@ -235,7 +249,7 @@ export class ShardWorker {
   private answer(job: number, work: Promise<number>): void {
     work.then(
       (value) => this.parts.post({ kind: 'done', job, value }),
-      (error: Error) => this.parts.post({ kind: 'undone', job, reason: error.message }),
+      (error: Error) => this.parts.post({ kind: 'undone', job, unreadable: error instanceof StripeUnreadable, reason: error.message }),
     );
   }
 }

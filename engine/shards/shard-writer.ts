@@ -3,6 +3,7 @@
  * drive, shared with whoever else waits. Success is a matter of quorum; what a drive missed is part of the answer.
  */
 import { createActor, createMachine } from 'xstate';
+import { DriveHangs } from '../../journal/disk.ts';
 import type { Digests } from '../body.ts';
 import type { Extent } from './blob-store.ts';
 import { blockBytesOf, extendExtents, headBytesOf, type StripePlace, shardBytesOf, slotOf, stripeBytesMax, writeHead } from './block.ts';
@@ -15,6 +16,7 @@ import { writeQuorumOf } from './layout.ts';
 import type { Md5Lanes, Md5Stream } from './md5-lanes.ts';
 import type { OpenSegment, SegmentAppender } from './segment-appender.ts';
 import type { BeginWrite } from './shard-messages.ts';
+import { NobodyOnTime } from './whose-trouble.ts';
 
 /** Stripes of a run that is allotted at once to a body of known length: its extents stay few. */
 const runStripesMax = 64;
@@ -178,8 +180,9 @@ export class ShardWriter {
   }
 
   /** Drives that didn't answer in time are out of their segments. */
-  private abandon({ late }: Votes): void {
-    for (const slot of late) for (const lane of this.lanes[slot]!) lane.fail(new Error('the drive did not answer in time'));
+  private abandon({ took, late }: Votes): void {
+    const trouble = took.size > 0 ? new DriveHangs('the drive did not answer in time') : new NobodyOnTime('no drive answered in time');
+    for (const slot of late) for (const lane of this.lanes[slot]!) lane.fail(trouble);
   }
 
   private giveUp(reason: string): void {

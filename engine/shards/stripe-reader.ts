@@ -5,11 +5,14 @@
  * that comes back late touches nothing.
  */
 
+import { afterRunning, DriveHangs, inTime } from '../../journal/disk.ts';
 import { headBytesOf, isHeadOf, isPieceIntact, pieceBytes, type StripePlace, shardBytesOf, slotOf, writeHead } from './block.ts';
 import { copyInto } from './copy-into.ts';
 import type { Timer } from './drive-votes.ts';
 import type { ErasureCode } from './erasure-code.ts';
+import { answerMilliseconds } from './patient-disk.ts';
 import type { SegmentFiles } from './segment-files.ts';
+import { isTroubleOfDrive } from './whose-trouble.ts';
 
 /** Milliseconds to wait for a drive's block before parity takes its place. */
 export const readPatienceMilliseconds = 1_000;
@@ -64,6 +67,13 @@ interface Target {
   readonly direct: boolean;
   /** What reads into the buffer still, and is waited for no more. */
   readonly late: Promise<unknown>[];
+  readonly punctuality: Punctuality;
+}
+
+/** Of the drives that were asked for one stripe: late is a drive only where another one answered in time. */
+interface Punctuality {
+  readonly late: Set<number>;
+  answered: boolean;
 }
 
 /** What is read of a block: `content` lies from byte `from` of the shard on. */
@@ -108,11 +118,14 @@ export class StripeReader {
       };
     });
     const late: Promise<unknown>[] = [];
-    const fetched = await Promise.all(needed.map(({ shard, range }) => this.fetch(stripe, shard, { buffer, range, direct, late })));
+    const punctuality = unasked();
+    const target = { buffer, direct, late, punctuality };
+    const fetched = await Promise.all(needed.map(({ shard, range }) => this.fetch(stripe, shard, { ...target, range })));
     this.report(
       stripe,
       needed.filter((_, index) => isDamage(fetched[index]!)),
     );
+    this.blame(punctuality);
     if (late.length > 0) return { held: Promise.all(late) };
     const lost = needed.filter((_, index) => fetched[index] !== 'proved');
     if (lost.length === 0) return undefined;
@@ -120,7 +133,7 @@ export class StripeReader {
     const covers = (held: ShardRange) => held.from <= range.from && held.to >= range.to;
     const present = needed.filter((shard, index) => fetched[index] === 'proved' && covers(shard.range)).map(({ shard }) => shard);
     const wanted = lost.map(({ shard }) => shard);
-    this.report(stripe, await this.recover({ stripe, buffer, range, present, wanted }));
+    this.report(stripe, await this.recover({ stripe, buffer, range, present, wanted, punctuality }));
     return undefined;
   }
 
@@ -134,12 +147,15 @@ export class StripeReader {
     const shard = Array.from({ length: setSize }, (_, index) => index).find((index) => slotOf(stripe, index) === slot)!;
     const shardBytes = shardBytesOf(stripe.stripeBytes, stripe.dataShards);
     const range = { from: 0, to: shardBytes };
-    if ((await this.fetch(stripe, shard, { buffer, range, direct: false, late: [] })) === 'proved') return false;
-    await this.recover({ stripe, buffer, range, present: [], wanted: [shard] });
+    const punctuality = unasked();
+    if ((await this.fetch(stripe, shard, { buffer, range, direct: false, late: [], punctuality })) === 'proved') return false;
+    await this.recover({ stripe, buffer, range, present: [], wanted: [shard], punctuality });
     const head = Buffer.alloc(headBytesOf(shardBytes));
-    const content = memory.subarray(buffer + shard * shardBytes, buffer + (shard + 1) * shardBytes);
+    // A copy: a drive that hangs may take it from there after the buffer serves again.
+    const content = Buffer.from(memory.subarray(buffer + shard * shardBytes, buffer + (shard + 1) * shardBytes));
     writeHead(head, stripe, shard, { shard: content, deployment });
-    await drives[slot]!.files.write(stripe, [head, content], stripe.offset);
+    const limit = { timer: this.parts.clock, milliseconds: answerMilliseconds, name: `the drive in slot ${slot}` };
+    await inTime(drives[slot]!.files.write(stripe, [head, content], stripe.offset), limit);
     return true;
   }
 
@@ -150,8 +166,10 @@ export class StripeReader {
     range: ShardRange;
     present: number[];
     wanted: number[];
+    punctuality: Punctuality;
   }): Promise<Damage[]> {
-    const { stripe, buffer, range, present, wanted } = loss;
+    const { stripe, buffer, range, present, wanted, punctuality } = loss;
+    const target = { buffer, range, direct: false, late: [], punctuality };
     const { code } = this.parts;
     const shardBytes = shardBytesOf(stripe.stripeBytes, stripe.dataShards);
     const shards = Array.from({ length: code.dataShards + code.parityShards }, (_, shard) => shard);
@@ -166,7 +184,8 @@ export class StripeReader {
           `${present.length} of ${code.dataShards} blocks needed of stripe ${stripe.stripe} of blob ${stripe.blob} can be read`,
         );
       }
-      const fetched = await Promise.all(wave.map((shard) => this.fetch(stripe, shard, { buffer, range, direct: false, late: [] })));
+      const fetched = await Promise.all(wave.map((shard) => this.fetch(stripe, shard, target)));
+      this.blame(punctuality);
       damages.push(...wave.map((shard) => ({ shard })).filter((_, index) => isDamage(fetched[index]!)));
       present.push(...wave.filter((_, index) => fetched[index] === 'proved'));
     }
@@ -177,6 +196,12 @@ export class StripeReader {
 
   private report(stripe: StripePlace, damages: readonly Damage[]): void {
     for (const { shard } of damages) this.parts.onDamage(stripe, slotOf(stripe, shard));
+  }
+
+  private blame({ late, answered }: Punctuality): void {
+    if (!answered) return;
+    for (const slot of late) this.parts.onTrouble(slot, new DriveHangs('the drive did not answer in time'));
+    late.clear();
   }
 
   /** Reads and proves a shard's range, and sees that it comes to its place in the buffer. */
@@ -195,6 +220,7 @@ export class StripeReader {
     // However late it is, the buffer serves again only after the drive has let go of it.
     if (own !== undefined) void loaded.finally(() => this.giveBuffer(own));
     const outcome = await this.inTime(loaded);
+    if (outcome !== 'late') target.punctuality.answered = true;
     if (outcome === true && this.prove(stripe, shard, head, { content, from: range.from })) {
       if (own !== undefined) copyInto(this.parts.memory, at, content);
       return 'proved';
@@ -202,11 +228,13 @@ export class StripeReader {
     if (outcome === 'late') {
       this.noteLate(slot, loaded);
       if (direct) target.late.push(loaded);
-      this.parts.onTrouble(slot, new Error('the drive did not answer in time'));
+      target.punctuality.late.add(slot);
       return 'late';
     }
-    if (outcome instanceof Error && (outcome as NodeJS.ErrnoException).code !== 'ENOENT') this.parts.onTrouble(slot, outcome);
-    return outcome instanceof Error ? 'failed' : 'damaged';
+    if (!(outcome instanceof Error)) return 'damaged';
+    if ((outcome as NodeJS.ErrnoException).code !== 'ENOENT') this.parts.onTrouble(slot, outcome);
+    // The block may well be there.
+    return outcome instanceof DriveHangs || !isTroubleOfDrive(outcome) ? 'away' : 'failed';
   }
 
   /** A drive that owes an answer is left alone, as long as there are enough others. */
@@ -251,7 +279,7 @@ export class StripeReader {
 
   private inTime(loaded: Promise<boolean | Error>): Promise<boolean | Error | 'late'> {
     return new Promise((resolve) => {
-      const cancel = this.parts.clock.after(readPatienceMilliseconds, () => resolve('late'));
+      const cancel = afterRunning(this.parts.clock, readPatienceMilliseconds, () => resolve('late'));
       void loaded.then((outcome) => {
         cancel();
         resolve(outcome);
@@ -268,6 +296,10 @@ export class StripeReader {
     this.idle.push(buffer);
     if (this.idle.length > idleBuffersMax) this.idle.shift();
   }
+}
+
+function unasked(): Punctuality {
+  return { late: new Set(), answered: false };
 }
 
 function wholePieces(from: number, to: number, shardBytes: number): ShardRange {

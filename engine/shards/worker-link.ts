@@ -41,6 +41,16 @@ export interface WriteTicket {
   readonly sealed: Promise<WriteSealed>;
 }
 
+/** A worker could not do what it was asked for. */
+export class JobUndone extends Fault {
+  /** The set can't give the stripe, whatever the drive that was asked does. */
+  readonly unreadable: boolean;
+  constructor(reason: string, unreadable: boolean) {
+    super('unavailable', reason);
+    this.unreadable = unreadable;
+  }
+}
+
 export class WorkerLink implements PortListener {
   readonly pool: StripePool;
   /** The worker's memory; stripe buffers are places in it. */
@@ -132,7 +142,7 @@ export class WorkerLink implements PortListener {
         this.settleJob(message.job)?.resolve(message);
         return;
       case 'undone':
-        this.settleJob(message.job)?.reject(new Fault('unavailable', message.reason));
+        this.settleJob(message.job)?.reject(new JobUndone(message.reason, message.unreadable));
         return;
       case 'sealed':
         this.settleWriter(message.writer)?.resolve(message);

@@ -8,6 +8,7 @@ import { segmentDirectory, segmentNumber } from './block.ts';
 import type { Drive } from './drive.ts';
 import { createKernelMemory } from './kernel.ts';
 import type { Drives } from './open-drives.ts';
+import { patientDisk } from './patient-disk.ts';
 import { openLocalPort, openThreadPort, type ShardPort } from './shard-port.ts';
 import type { WorkerPlan } from './shard-worker.ts';
 import type { StartedThreads } from './started-threads.ts';
@@ -37,12 +38,14 @@ export interface WorkersParts {
   readonly started?: StartedThreads;
   readonly clock: Clock;
   readonly log: Log;
+  /** Calls that each thread may have under way on one drive; undefined: any number. */
+  readonly callsMax?: number;
   /** Bytes of all stripe buffers; undefined: `stripeMemoryBytes`. */
   readonly stripeMemoryBytes?: number;
 }
 
 export async function openWorkers(parts: WorkersParts): Promise<Workers> {
-  const firstSegments = await Promise.all(parts.drives.sets.map((set, number) => firstFreeSegment(set, number)));
+  const firstSegments = await Promise.all(parts.drives.sets.map((set, number) => firstFreeSegment(set, number, parts.clock)));
   const workers = new Workers(parts, firstSegments);
   await workers.start();
   return workers;
@@ -118,6 +121,7 @@ export class Workers {
         firstSegment: firstSegments[number]!,
         drives: set.map(({ disk, readable, writable }) => ({ name: disk.name, readable, writable })),
       })),
+      callsMax: this.parts.callsMax,
     };
     link.connect(await this.openPort(plan, link));
     return link;
@@ -168,10 +172,14 @@ export class Workers {
 }
 
 /** Numbers go on behind every segment that a drive knows: what an earlier process wrote is never appended to. */
-async function firstFreeSegment(drives: readonly Drive[], set: number): Promise<number> {
+async function firstFreeSegment(drives: readonly Drive[], set: number, clock: Clock): Promise<number> {
   const highest = await Promise.all(
     drives.map(async (drive) => {
-      const names = drive.readable ? await drive.disk.list(segmentDirectory(set)).catch(() => []) : [];
+      const names = drive.readable
+        ? await patientDisk(drive.disk, clock)
+            .list(segmentDirectory(set))
+            .catch(() => [])
+        : [];
       return Math.max(0, ...names.map((name) => segmentNumber(name) ?? 0));
     }),
   );

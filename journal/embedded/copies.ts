@@ -1,4 +1,4 @@
-import type { Disk, DiskFile } from '../disk.ts';
+import { type Disk, type DiskFile, DriveHangs, type DriveTimer, inTime } from '../disk.ts';
 import { JournalCorrupt, JournalUnavailable } from '../journal.ts';
 import {
   type Behind,
@@ -15,6 +15,9 @@ import {
 
 /** Bytes read at once; a group that is larger is read alone. */
 const readBytes = 1024 * 1024;
+
+/** Milliseconds that one read of a mirror may take; what another mirror has is read there then. */
+const readMilliseconds = 10_000;
 
 /** Whole, verified groups that lie one after the other. */
 export interface GroupRun {
@@ -33,6 +36,8 @@ export interface DamagedRun {
 export interface CopiesOptions {
   /** The disks whose copies are believed now, the preferred first. */
   readonly disks: () => readonly Disk[];
+  /** Without one a mirror that hangs is waited for. */
+  readonly timer?: DriveTimer | undefined;
   /** Told of a copy that is damaged, with the bytes that belong there. */
   readonly damaged?: (disk: Disk, segment: number, run: DamagedRun) => Promise<void>;
 }
@@ -40,6 +45,8 @@ export interface CopiesOptions {
 /** The copies of the log on several mirrors, read as one: what is damaged on one comes from the next. Close it after use. */
 export class Copies {
   readonly #options: CopiesOptions;
+  /** Owe an answer: asked last. */
+  readonly #late = new Set<Disk>();
   readonly #open = new Map<Disk, { readonly segment: number; readonly file: DiskFile }>();
 
   constructor(options: CopiesOptions) {
@@ -64,7 +71,7 @@ export class Copies {
 
   /** The header of the group at `offset`, undefined where no mirror has one there. */
   async headerAt(segment: number, offset: number): Promise<GroupHeader | undefined> {
-    for (const disk of this.#options.disks()) {
+    for (const disk of this.#disks()) {
       const bytes = await this.#read(disk, segment, { offset, length: groupHeaderBytes }).catch(() => undefined);
       const header = bytes && groupHeaderAt(bytes, 0, offset);
       if (header) return header;
@@ -75,13 +82,13 @@ export class Copies {
   async close(): Promise<void> {
     const files = [...this.#open.values()];
     this.#open.clear();
-    for (const { file } of files) await file.close().catch(() => undefined);
+    for (const { file } of files) await this.#inTime(file.close()).catch(() => undefined);
   }
 
   async #runAt(extent: Extent, at: number, behind: Behind | undefined): Promise<GroupRun> {
     const damaged: Disk[] = [];
     let trouble: unknown;
-    for (const disk of this.#options.disks()) {
+    for (const disk of this.#disks()) {
       try {
         const run = await this.#wholeGroups(disk, extent, { at, behind });
         if (run === undefined) {
@@ -94,7 +101,9 @@ export class Copies {
         return run;
       } catch (error) {
         trouble = error;
-        await this.#forget(disk);
+        const forgotten = this.#forget(disk);
+        if (error instanceof DriveHangs) this.#late.add(disk);
+        else await forgotten;
       }
     }
     const place = `the journal's groups at byte ${at} of ${segmentPath(extent.firstSequence)}`;
@@ -116,17 +125,29 @@ export class Copies {
     let open = this.#open.get(disk);
     if (open?.segment !== segment) {
       await this.#forget(disk);
-      open = { segment, file: await disk.open(segmentPath(segment), 'read') };
+      const closeLate = (file: DiskFile): void => void file.close().catch(() => undefined);
+      open = { segment, file: await this.#inTime(disk.open(segmentPath(segment), 'read'), closeLate) };
       this.#open.set(disk, open);
     }
     const bytes = Buffer.allocUnsafeSlow(range.length);
-    return bytes.subarray(0, await open.file.read(bytes, range.offset));
+    return bytes.subarray(0, await this.#inTime(open.file.read(bytes, range.offset)));
+  }
+
+  #disks(): Disk[] {
+    const disks = this.#options.disks();
+    return [...disks.filter((disk) => !this.#late.has(disk)), ...disks.filter((disk) => this.#late.has(disk))];
+  }
+
+  /** What is read into is allocated for each read: a drive that answers too late does no harm. */
+  #inTime<T>(work: Promise<T>, late?: (value: T) => void): Promise<T> {
+    const { timer } = this.#options;
+    return timer === undefined ? work : inTime(work, { timer, milliseconds: readMilliseconds, name: 'a mirror' }, late);
   }
 
   async #forget(disk: Disk): Promise<void> {
     const open = this.#open.get(disk);
     this.#open.delete(disk);
-    await open?.file.close().catch(() => undefined);
+    if (open !== undefined) await this.#inTime(open.file.close()).catch(() => undefined);
   }
 }
 

@@ -16,6 +16,7 @@ import { type MirrorReport, MirrorSet, type MirrorStatus, type Timer } from './m
 import { readRecords } from './reader.ts';
 import { type Acknowledged, type Recovered, recover, tooFew } from './recovery.ts';
 import { RepairCancelled, repair } from './repair.ts';
+import { Retries } from './retries.ts';
 import { SegmentScanner } from './segment-scanner.ts';
 
 export interface EmbeddedJournalOptions {
@@ -30,6 +31,8 @@ export interface EmbeddedJournalOptions {
   readonly timer?: Timer;
   /** Told, for the log of the process, what became of the mirrors. */
   readonly report?: (event: MirrorReport) => void;
+  /** Told of the journal before it is open: mirrors may be lost, or hang, meanwhile. */
+  readonly began?: (journal: EmbeddedJournal) => void;
 }
 
 export interface EmbeddedJournal extends Journal {
@@ -66,6 +69,7 @@ const segmentBytesDefault = 16 * 1024 * 1024;
  */
 export async function openEmbeddedJournal(options: EmbeddedJournalOptions): Promise<EmbeddedJournal> {
   const journal = new MirroredJournal(options);
+  options.began?.(journal);
   try {
     await journal.settled();
   } catch (error) {
@@ -86,6 +90,7 @@ class MirroredJournal implements EmbeddedJournal {
   readonly #segmentBytes: number;
   readonly #mirrors: MirrorSet;
   readonly #fence: Fence;
+  readonly #retries: Retries;
   readonly #queue: AppendQueue;
   #phase: Phase = 'unsettled';
   /** The log up to the last group that a majority holds. */
@@ -103,8 +108,9 @@ class MirroredJournal implements EmbeddedJournal {
   constructor(options: EmbeddedJournalOptions) {
     this.#options = options;
     this.#segmentBytes = options.segmentBytes ?? segmentBytesDefault;
-    const { disks, report, timer } = options;
-    this.#mirrors = new MirrorSet({ disks, timer, report: (event) => report?.(event), changed: () => this.#check() });
+    const { disks, timer } = options;
+    this.#mirrors = new MirrorSet({ disks, timer, report: (event) => this.#told(event), changed: () => this.#check() });
+    this.#retries = new Retries(timer, (mirror) => this.#retry(mirror));
     this.#fence = new Fence(options.headOf);
     this.#queue = new AppendQueue(this.#fence);
   }
@@ -141,6 +147,7 @@ class MirroredJournal implements EmbeddedJournal {
 
   async close(): Promise<void> {
     this.#closing = true;
+    this.#retries.close();
     while (this.#phase === 'serving' && (this.#inFlight || this.#queue.length > 0)) {
       await new Promise<void>((resolve) => this.#whenQuiet.push(resolve));
     }
@@ -215,7 +222,7 @@ class MirroredJournal implements EmbeddedJournal {
     for (const mirror of candidates) mirror.detach('');
     await Promise.all(candidates.map((mirror) => mirror.during(mirror.idle()).catch(() => undefined)));
     const acknowledged = (found: number): Promise<Acknowledged> => this.#acknowledged(found);
-    const recovered = await recover({ mirrors: candidates, majority, configured: all.length, acknowledged });
+    const recovered = await recover({ mirrors: candidates, majority, configured: all.length, acknowledged, timer: this.#options.timer });
     if (this.#closing) throw new JournalUnavailable('the journal is closed');
     await this.#beginEpoch(recovered);
     for (const mirror of candidates) this.#mirrors.tell(mirror, mirror.state === 'attached' ? 'attached' : 'detached');
@@ -339,11 +346,29 @@ class MirroredJournal implements EmbeddedJournal {
     else await this.settled();
   }
 
+  #told(event: MirrorReport): void {
+    const mirror = this.#mirrors.get(event.disk);
+    if (mirror !== undefined && event.what !== 'mended') {
+      if (event.what === 'attached') this.#retries.done(mirror);
+      else if (mirror.state === 'detached' && !this.#closing) this.#retries.plan(mirror);
+    }
+    this.#options.report?.(event);
+  }
+
+  #retry(mirror: Mirror): void {
+    if (this.#closing || this.#mirrors.get(mirror.disk.name) !== mirror) return;
+    if (this.#phase === 'serving') this.#join(mirror);
+    else this.settled().catch(() => this.#retries.plan(mirror));
+  }
+
   #join(mirror: Mirror): void {
     const before = mirror.during(mirror.idle()).catch(() => undefined);
     mirror.job = before
       .then(() => this.#repairAndAttach(mirror))
-      .catch((error: unknown) => mirror.detach(`its repair failed: ${String(error)}`));
+      .catch((error: unknown) => {
+        mirror.detach(`its repair failed: ${String(error)}`);
+        this.#mirrors.tell(mirror, 'detached');
+      });
   }
 
   async #repairAndAttach(mirror: Mirror): Promise<void> {

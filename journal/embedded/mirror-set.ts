@@ -120,7 +120,7 @@ export class MirrorSet {
       const usable = this.all.filter(({ state, epoch: joined }) => joined === epoch() && (state === 'attached' || state === 'detached'));
       return usable.sort((left, right) => rank(right) - rank(left)).map(({ disk }) => disk);
     };
-    return new Copies({ disks, damaged: (...damage) => this.#mend(...damage) });
+    return new Copies({ timer: this.#options.timer, disks, damaged: (...damage) => this.#mend(...damage) });
   }
 
   /** Puts the right bytes where a mirror's copy is damaged. Not where it is only behind. */

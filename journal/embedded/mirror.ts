@@ -113,6 +113,8 @@ export class Mirror {
   lose(reason: string): void {
     this.#drop('lost', reason);
     this.#lose(Object.assign(new Error(`${this.disk.name}: ${reason}`), { code: 'ENOENT' }));
+    // A drive with open files can't be unmounted.
+    void this.idle();
   }
 
   /** Resolves when nothing of this mirror is under way any more and its file is closed. Detach or lose it before. */

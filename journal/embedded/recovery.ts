@@ -2,6 +2,7 @@ import { JournalCorrupt, JournalUnavailable } from '../journal.ts';
 import { Copies } from './copies.ts';
 import { damageOf, examine, type MirrorLog, writeEpoch } from './log.ts';
 import type { Mirror } from './mirror.ts';
+import type { Timer } from './mirror-set.ts';
 import { missingBytes, repair } from './repair.ts';
 import { type Extent, groupHeaderBytes } from './segment.ts';
 import { SegmentScanner } from './segment-scanner.ts';
@@ -30,6 +31,7 @@ export interface Acknowledged {
 }
 
 export interface Candidates {
+  readonly timer: Timer | undefined;
   /** Those of the configured mirrors whose drives are there. */
   readonly mirrors: readonly Mirror[];
   readonly majority: number;
@@ -56,18 +58,18 @@ const unreadableEpochs = 2 ** 32;
  * @throws JournalUnavailable fewer than `majority` mirrors can be read, hold a log to believe, or can be repaired; or records that were
  * acknowledged are whole on no mirror that can be read: then nothing was written.
  */
-export async function recover({ mirrors, majority, configured, acknowledged }: Candidates): Promise<Recovered> {
+export async function recover({ mirrors, majority, configured, acknowledged, timer }: Candidates): Promise<Recovered> {
   const examined = await examineAll(mirrors);
   const readers = readersOf(examined, configured);
   if (readers.length < majority) throw tooFew(mirrors, majority, `${readers.length} with a log that can be believed`);
-  const extents = await wholeLog(readers, examined, acknowledged);
+  const extents = await wholeLog(readers, examined, { acknowledged, timer });
   const epoch = nextEpoch(examined, majority);
   const promised = await succeeding(readers, ({ mirror }) => writeEpoch(mirror.disk, epoch));
   if (promised.length < majority) throw tooFew(mirrors, majority, `${promised.length} that can be written`);
   const winner = best(promised);
   // One that could be read and not written had the better log: the majority that promised has all that was settled.
   const truth = winner === best(readers) ? extents : await extentsOf(winner, readers);
-  const { ready, behind } = await repairMajority({ readers: promised, winner, extents: truth, majority });
+  const { ready, behind } = await repairMajority({ readers: promised, winner, extents: truth, majority, timer });
   if (ready.length < majority) throw tooFew(mirrors, majority, `${ready.length} that could be repaired`);
   const blank = examined.filter(({ mirror }) => !readers.some((reader) => reader.mirror === mirror)).map(({ mirror }) => mirror);
   return {
@@ -82,13 +84,15 @@ export async function recover({ mirrors, majority, configured, acknowledged }: C
 
 /** One after the other, to hold one mirror's last segment in memory, not all, and to scan what they share once. */
 async function examineAll(mirrors: readonly Mirror[]): Promise<Reader[]> {
-  const scanner = new SegmentScanner();
+  let scanner = new SegmentScanner();
   const examined: Reader[] = [];
   for (const mirror of mirrors) {
     try {
       examined.push({ mirror, log: await mirror.during(examine(mirror.disk, scanner)) });
     } catch (error) {
       mirror.detach(`it cannot be read: ${String(error)}`);
+      // The reading that was given up may go on with the old one.
+      scanner = new SegmentScanner();
     }
   }
   return examined;
@@ -122,7 +126,7 @@ function nextEpoch(examined: readonly Reader[], majority: number): number {
 async function wholeLog(
   readers: readonly Reader[],
   examined: readonly Reader[],
-  acknowledged: Candidates['acknowledged'],
+  { acknowledged, timer }: Pick<Candidates, 'acknowledged' | 'timer'>,
 ): Promise<readonly Extent[]> {
   const winner = best(readers);
   const { lastSequence, current, holes } = winner.log;
@@ -138,13 +142,13 @@ async function wholeLog(
     throw new JournalUnavailable(`the journal has bytes and no whole group. ${hint}`);
   }
   const extents = await extentsOf(winner, readers);
-  if (holes.length > 0) await proveHoles(winner, readers, hint);
+  if (holes.length > 0)
+    await proveHoles(winner, new Copies({ timer, disks: () => [winner, ...readers].map(({ mirror }) => mirror.disk) }), hint);
   return extents;
 }
 
 /** @throws JournalUnavailable */
-async function proveHoles(winner: Reader, readers: readonly Reader[], hint: string): Promise<void> {
-  const copies = new Copies({ disks: () => [winner, ...readers].map(({ mirror }) => mirror.disk) });
+async function proveHoles(winner: Reader, copies: Copies, hint: string): Promise<void> {
   const { firstSequence } = winner.log.current!;
   try {
     for (const { from, to, behind } of winner.log.holes) for await (const _ of copies.groups({ firstSequence, bytes: to }, from, behind));
@@ -200,15 +204,16 @@ async function wholeBytes(extent: Extent, readers: readonly Reader[]): Promise<n
 }
 
 interface Majority {
+  readonly timer: Timer | undefined;
   readonly readers: readonly Reader[];
   readonly winner: Reader;
   readonly extents: readonly Extent[];
   readonly majority: number;
 }
 
-async function repairMajority({ readers, winner, extents, majority }: Majority): Promise<{ ready: Mirror[]; behind: Mirror[] }> {
-  const copies = new Copies({ disks: () => [winner, ...readers].map(({ mirror }) => mirror.disk) });
-  const tail = new Copies({ disks: () => [winner.mirror.disk] });
+async function repairMajority({ readers, winner, extents, majority, timer }: Majority): Promise<{ ready: Mirror[]; behind: Mirror[] }> {
+  const copies = new Copies({ timer, disks: () => [winner, ...readers].map(({ mirror }) => mirror.disk) });
+  const tail = new Copies({ timer, disks: () => [winner.mirror.disk] });
   const mend = (reader: Reader): Promise<void> => {
     const { mirror, log } = reader;
     const cancelled = (): boolean => mirror.state === 'lost';

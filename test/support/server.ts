@@ -23,6 +23,8 @@ export interface ServerOptions {
   /** More flags. */
   readonly args?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** How long it may take to serve. */
+  readonly readyMilliseconds?: number;
 }
 
 /** Starts a server and resolves when it serves. */
@@ -33,7 +35,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   const args = ['server', '--drives', drives, '--address', `127.0.0.1:${options.port ?? 0}`, ...(options.args ?? [])];
   const server = new RunningServer(spawnServer(args, options.environment), directory, () => own?.remove());
   try {
-    await server.ready();
+    await server.ready(options.readyMilliseconds);
     return server;
   } catch (error) {
     await server.kill();
@@ -94,8 +96,8 @@ export class RunningServer {
     return this.#output;
   }
 
-  async ready(): Promise<void> {
-    const said = await this.logged(/^\s*endpoint +(https?:\/\/\S+)$/m, readyMillisecondsMax);
+  async ready(milliseconds = readyMillisecondsMax): Promise<void> {
+    const said = await this.logged(/^\s*endpoint +(https?:\/\/\S+)$/m, milliseconds);
     this.endpoint = said[1] ?? '';
   }
 
@@ -144,16 +146,22 @@ export class RunningServer {
     if (clean) assert.equal(this.#process.exitCode, 0, `the server's exit:\n${this.#output}`);
   }
 
+  /** SIGTERM; it ends in whatever way. Answers the signal that ended it, if one did. */
+  async end(milliseconds = 60_000): Promise<NodeJS.Signals | null> {
+    await this.#end('SIGTERM', milliseconds);
+    return this.#process.signalCode;
+  }
+
   /** SIGKILL. The directory stays. */
   kill(): Promise<void> {
     return this.#end('SIGKILL');
   }
 
-  async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  async #end(signal: 'SIGTERM' | 'SIGKILL', millisecondsMax = stopMillisecondsMax): Promise<void> {
     for (const client of this.#clients.splice(0)) client.destroy();
     if (this.exited) return;
     this.#process.kill(signal);
-    const lastResort = setTimeout(() => this.#process.kill('SIGKILL'), stopMillisecondsMax);
+    const lastResort = setTimeout(() => this.#process.kill('SIGKILL'), millisecondsMax);
     await this.#gone;
     clearTimeout(lastResort);
   }
