@@ -111,6 +111,7 @@ export type RangeRequest =
 export interface CreateBucket {
   readonly bucket: string;
   readonly locationConstraint: string;
+  readonly tags?: Tags;
 }
 export interface ListBuckets {
   readonly prefix: string;

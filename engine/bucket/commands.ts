@@ -5,7 +5,7 @@ import type { RemovedPart, UploadRow } from './events.ts';
 import type { Manifest } from './version.ts';
 
 export type BucketCommand =
-  | { readonly type: 'CreateBucket'; readonly locationConstraint: string }
+  | { readonly type: 'CreateBucket'; readonly locationConstraint: string; readonly tags?: Tags }
   | { readonly type: 'DeleteBucket' }
   | { readonly type: 'PutBucketVersioning'; readonly versioning: 'enabled' | 'suspended' }
   | { readonly type: 'PutBucketTagging'; readonly tags: Tags }

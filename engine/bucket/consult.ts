@@ -20,7 +20,7 @@ export interface BucketState {
   readonly sequence?: number;
   /** The version that the command names. */
   readonly target?: FoundVersion | undefined;
-  /** The two newest rows of `versions` of the key, where the current version is about to go. */
+  /** The newest rows of `versions` of the key: two where the current version is about to go, one where there is no head to tag. */
   readonly newest?: readonly Version[];
   readonly holdsVersions?: boolean;
   readonly holdsUploads?: boolean;
@@ -47,7 +47,7 @@ export function consult(name: string, command: BucketCommand, rows: RowView): Bu
       return { name, bucket, upload: findUpload(rows, name, command) };
     case 'PutObjectTagging':
       if (command.versionId !== undefined) return { name, bucket, target: findVersion(rows, name, command.key, command.versionId) };
-      return { name, bucket, head: findHead(rows, name, command.key) };
+      return currentVersion(bucket, command.key, rows);
     case 'DeleteObject':
       if (command.versionId === undefined) return placeOf(bucket, command.key, rows);
       return namedVersion(bucket, command.key, findVersion(rows, name, command.key, command.versionId), rows);
@@ -66,6 +66,14 @@ function placeOf(bucket: BucketInfo, key: string, rows: RowView): BucketState {
 export function lastSequence(rows: RowView, bucket: string): number {
   const row = rows.get(tables.sequences, nameKey(bucket));
   return row === undefined ? bucketSequenceFirst : parseNumber(row);
+}
+
+/** Where there is no head a delete marker may be current. */
+function currentVersion(bucket: BucketInfo, key: string, rows: RowView): BucketState | Promise<BucketState> {
+  const { name } = bucket;
+  const head = findHead(rows, name, key);
+  if (head !== undefined || bucket.versioning === 'unversioned') return { name, bucket, head };
+  return newestOld(rows, { bucket: name, key }, 1).then((newest) => ({ name, bucket, head, newest }));
 }
 
 /** Whoever becomes current when this version goes is found by a scan, and only if this one is current. */

@@ -13,7 +13,7 @@ import { bucketTagsMax, objectTagsMax, refuseBucketName, refuseKey, refuseMetada
 import { parseVersionId, shownVersionId } from './version.ts';
 
 export function decide(state: BucketState, command: BucketCommand, caller: Caller): BucketDecision {
-  if (command.type === 'CreateBucket') return createBucket(state, command.locationConstraint, caller);
+  if (command.type === 'CreateBucket') return createBucket(state, command, caller);
   const { bucket } = state;
   if (bucket === undefined) return noSuchBucket(state.name);
   switch (command.type) {
@@ -50,8 +50,9 @@ export function decide(state: BucketState, command: BucketCommand, caller: Calle
   }
 }
 
-function createBucket(state: BucketState, locationConstraint: string, caller: Caller): BucketDecision {
-  const refused = refuseBucketName(state.name);
+function createBucket(state: BucketState, command: Extract<BucketCommand, { type: 'CreateBucket' }>, caller: Caller): BucketDecision {
+  const { locationConstraint, tags = [] } = command;
+  const refused = refuseBucketName(state.name) ?? refuseTags(tags, bucketTagsMax);
   if (refused !== undefined) return refused;
   if (state.bucket !== undefined) {
     const own = state.bucket.account === caller.account;
@@ -65,7 +66,7 @@ function createBucket(state: BucketState, locationConstraint: string, caller: Ca
     created: time,
     locationConstraint,
     versioning: 'unversioned',
-    tags: [],
+    tags,
   };
   return { events: [{ type: 'BucketCreated', bucket }], reply: bucket };
 }
@@ -93,11 +94,15 @@ function putObjectTagging(
 }
 
 function taggedVersion(state: BucketState, key: string, versionId: string | undefined): Rejection | NonNullable<BucketState['target']> {
-  if (versionId === undefined) return state.head === undefined ? reject('NoSuchKey', { Key: key }) : { version: state.head, inHead: true };
+  if (versionId === undefined) {
+    if (state.head !== undefined) return { version: state.head, inHead: true };
+    return state.newest?.[0]?.deleteMarker ? markerNotTagged() : reject('NoSuchKey', { Key: key });
+  }
   if (parseVersionId(versionId) === undefined) return malformedVersionId(versionId);
   if (state.target === undefined) return reject('NoSuchVersion', { Key: key, VersionId: versionId });
-  if (state.target.version.deleteMarker) {
-    return reject('MethodNotAllowed', { Method: 'PUT', ResourceType: 'DeleteMarker', 'header:Allow': 'DELETE' });
-  }
-  return state.target;
+  return state.target.version.deleteMarker ? markerNotTagged() : state.target;
+}
+
+function markerNotTagged(): Rejection {
+  return reject('MethodNotAllowed', { Method: 'PUT', ResourceType: 'DeleteMarker', 'header:Allow': 'DELETE' });
 }

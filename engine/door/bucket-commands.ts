@@ -81,11 +81,11 @@ export class BucketCounts {
 }
 
 export async function createBucket(door: Door, caller: v.Caller, command: v.CreateBucket, counts: BucketCounts): Outcome<v.BucketInfo> {
-  const { bucket, locationConstraint } = command;
+  const { bucket, locationConstraint, tags = [] } = command;
   const refused = refuseBucketName(bucket);
   if (refused !== undefined) return refused;
   const create = async () => {
-    const command = { type: 'CreateBucket', locationConstraint } as const;
+    const command = { type: 'CreateBucket', locationConstraint, tags } as const;
     return (await door.actors.tell(bucketKind, bucket, command, caller)) as v.BucketInfo | Rejection;
   };
   // A name that is taken is that, whatever the count.

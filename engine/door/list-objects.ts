@@ -47,12 +47,17 @@ export function commonPrefixOf(key: string, prefix: string, delimiter: string): 
   return at < 0 ? undefined : key.slice(0, at + delimiter.length);
 }
 
-/** Behind a whole common prefix when `after` is one, else behind the key. */
+/** The common prefix that a marker is or lies in: it was shown with what came before. */
+export function enclosingPrefix(marker: string, prefix: string, delimiter: string): string | undefined {
+  return marker.startsWith(prefix) ? commonPrefixOf(marker, prefix, delimiter) : undefined;
+}
+
+/** Behind a whole common prefix when `after` is one or lies in one, else behind the key. */
 function startOf(bucket: string, query: ListObjects): { gte: Buffer } | { gt: Buffer } {
   const { prefix, delimiter, after } = query;
   const first = headKey(bucket, prefix);
   const place = headKey(bucket, after);
   if (Buffer.compare(place, first) < 0) return { gte: first };
-  if (after.startsWith(prefix) && commonPrefixOf(after, prefix, delimiter) === after) return { gte: behind(place) };
-  return { gt: place };
+  const common = enclosingPrefix(after, prefix, delimiter);
+  return common === undefined ? { gt: place } : { gte: behind(headKey(bucket, common)) };
 }

@@ -5,19 +5,22 @@ import { unpack, unpackUpload } from '../bucket/codec.ts';
 import type { UploadRow } from '../bucket/events.ts';
 import { findBucket, noSuchBucket } from '../bucket/queries.ts';
 import { behind, headKey, tables, uploadKey } from '../bucket/row-keys.ts';
+import { type Rejection, reject } from '../rejection.ts';
 import { noSuchUpload } from '../upload/decide.ts';
 import type { PartRow } from '../upload/parts.ts';
 import { findUpload, partsAfter } from '../upload/queries.ts';
 import type { ListMultipartUploads, ListParts, PartInfo, PartPage, UploadInfo, UploadPage } from '../vocabulary.ts';
 import type { Door, Outcome } from './door.ts';
-import { commonPrefixOf } from './list-objects.ts';
-import { partInfoOf } from './multipart.ts';
+import { commonPrefixOf, enclosingPrefix } from './list-objects.ts';
+import { isUploadIdOf, partInfoOf } from './multipart.ts';
 import { RowCursor } from './row-cursor.ts';
 
-/** By key, then by the time they began. */
+/** By key, then by the time they began. Rejection: NoSuchBucket, InvalidArgument for a marker that is no upload of its key. */
 export async function listMultipartUploads(door: Door, query: ListMultipartUploads): Outcome<UploadPage> {
   const { bucket, prefix, delimiter, max } = query;
   if (findBucket(door.rows, bucket) === undefined) return noSuchBucket(bucket);
+  const foreign = refuseForeignMarker(door, query);
+  if (foreign !== undefined) return foreign;
   const uploads: UploadInfo[] = [];
   const commonPrefixes: string[] = [];
   if (max === 0) return { uploads, commonPrefixes, next: undefined };
@@ -44,12 +47,21 @@ export async function listMultipartUploads(door: Door, query: ListMultipartUploa
   }
 }
 
+/** An upload that ended between two pages is still a marker; of ids without a sum, which older builds gave, only those of uploads under way are. */
+function refuseForeignMarker(door: Door, query: ListMultipartUploads): Rejection | undefined {
+  const { bucket, keyMarker: key, uploadIdMarker: uploadId } = query;
+  if (uploadId === undefined || isUploadIdOf({ bucket, key, uploadId }) || findUpload(door.rows, { bucket, key, uploadId }))
+    return undefined;
+  return reject('InvalidArgument', { ArgumentName: 'upload-id-marker', ArgumentValue: uploadId, Message: 'Invalid uploadId marker' });
+}
+
 function startOf(query: ListMultipartUploads): { gte: Buffer } | { gt: Buffer } {
   const { bucket, prefix, delimiter, keyMarker, uploadIdMarker } = query;
   const first = headKey(bucket, prefix);
   const marker = headKey(bucket, keyMarker);
   if (Buffer.compare(marker, first) < 0) return { gte: first };
-  if (keyMarker.startsWith(prefix) && commonPrefixOf(keyMarker, prefix, delimiter) === keyMarker) return { gte: behind(marker) };
+  const common = enclosingPrefix(keyMarker, prefix, delimiter);
+  if (common !== undefined) return { gte: behind(headKey(bucket, common)) };
   // All uploads of a key lie between `key NUL` and `key 0x01`.
   return uploadIdMarker === undefined ? { gte: headKey(bucket, `${keyMarker}\x01`) } : { gt: uploadKey(bucket, keyMarker, uploadIdMarker) };
 }

@@ -8,7 +8,7 @@ import { objectInfoOf, parseVersionId, type Version, versionIdOf } from '../buck
 import { isRejection, type Rejection } from '../rejection.ts';
 import type { BucketInfo, ListObjectVersions, ObjectInfo, VersionPage } from '../vocabulary.ts';
 import type { Door, Outcome } from './door.ts';
-import { commonPrefixOf } from './list-objects.ts';
+import { commonPrefixOf, enclosingPrefix } from './list-objects.ts';
 
 interface Entry {
   readonly key: string;
@@ -140,7 +140,8 @@ function startOf(rows: RowView, query: ListObjectVersions): Start | Rejection {
   const { bucket, prefix, delimiter, keyMarker, versionIdMarker } = query;
   const first = headKey(bucket, prefix);
   if (Buffer.compare(headKey(bucket, keyMarker), first) < 0) return { heads: { gte: first }, versions: { gte: first }, inside: undefined };
-  if (keyMarker.startsWith(prefix) && commonPrefixOf(keyMarker, prefix, delimiter) === keyMarker) return behindPrefix(bucket, keyMarker);
+  const common = enclosingPrefix(keyMarker, prefix, delimiter);
+  if (common !== undefined) return behindPrefix(bucket, common);
   if (versionIdMarker === undefined) return behindKey(bucket, keyMarker);
   const id = parseVersionId(versionIdMarker);
   if (id === undefined) return malformedVersionId(versionIdMarker);

@@ -1,5 +1,6 @@
 /** Multipart uploads up to their end: CreateMultipartUpload, UploadPart, UploadPartCopy. */
 
+import { crc32 } from '@node-rs/crc32';
 import { type ChecksumAlgorithm, type Digests, multipartTypes, type UploadBody } from '../body.ts';
 import { bucketKind } from '../bucket/bucket-kind.ts';
 import type { UploadRow } from '../bucket/events.ts';
@@ -26,7 +27,7 @@ export async function createMultipartUpload(
   const { bucket, key, metadata, tags, checksum } = command;
   const refused = refuseChecksumType(checksum);
   if (refused !== undefined) return refused;
-  const uploadId = uploadIdOf(door, caller.time);
+  const uploadId = uploadIdOf(door, command, caller.time);
   const upload = { bucket, key, uploadId, initiated: caller.time, owner: caller.owner, metadata, tags, checksum };
   const answer = (await door.actors.tell(
     bucketKind,
@@ -37,9 +38,20 @@ export async function createMultipartUpload(
   return isRejection(answer) ? answer : { uploadId };
 }
 
-/** 32 hex digits that sort by time: uploads of a key are listed in the order they began. */
-function uploadIdOf(door: Door, time: number): string {
-  return time.toString(16).padStart(12, '0') + door.randomness.bytes(10).toString('hex');
+/** 32 hex digits that sort by time: uploads of a key are listed in the order they began. The last eight are a sum of all, bucket and key included. */
+function uploadIdOf(door: Door, target: { readonly bucket: string; readonly key: string }, time: number): string {
+  const start = time.toString(16).padStart(12, '0') + door.randomness.bytes(6).toString('hex');
+  return start + sumOf(start, target);
+}
+
+/** Whether an id was given to an upload of this key, under way or ended. */
+export function isUploadIdOf(target: v.UploadTarget): boolean {
+  const { uploadId } = target;
+  return /^[0-9a-f]{32}$/.test(uploadId) && uploadId.slice(24) === sumOf(uploadId.slice(0, 24), target);
+}
+
+function sumOf(start: string, { bucket, key }: { readonly bucket: string; readonly key: string }): string {
+  return crc32(`${start}/${bucket}/${key}`).toString(16).padStart(8, '0');
 }
 
 function refuseChecksumType(checksum: v.CreateMultipartUpload['checksum']): Rejection | undefined {

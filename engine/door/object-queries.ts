@@ -43,10 +43,17 @@ export interface Located {
 export const readAttemptsMax = 16;
 
 /**
- * The version that a target names; delete markers too. Rejections: NoSuchBucket, NoSuchKey, NoSuchVersion, InvalidArgument, and NoSuchKey
+ * The version that a target names; a delete marker by its id alone. Rejections: NoSuchBucket, NoSuchKey, NoSuchVersion, InvalidArgument, and NoSuchKey
  * with the marker's facts where the current version is one.
  */
 export async function locate(rows: RowView, target: ObjectTarget): Promise<Located | Rejection> {
+  const located = await locateAny(rows, target);
+  if (isRejection(located) || target.versionId !== undefined || !located.version.deleteMarker) return located;
+  return reject('NoSuchKey', { Key: target.key, ...markerFacts(located.version) });
+}
+
+/** As `locate`, delete markers that are current too. */
+async function locateAny(rows: RowView, target: ObjectTarget): Promise<Located | Rejection> {
   const { bucket: name, key, versionId } = target;
   const bucket = findBucket(rows, name);
   if (bucket === undefined) return noSuchBucket(name);
@@ -59,7 +66,7 @@ export async function locate(rows: RowView, target: ObjectTarget): Promise<Locat
     if (bucket.versioning === 'unversioned') return reject('NoSuchKey', { Key: key });
     const [newest] = await newestOld(rows, { bucket: name, key }, 1);
     if (newest === undefined) return reject('NoSuchKey', { Key: key });
-    if (newest.deleteMarker) return reject('NoSuchKey', { Key: key, ...markerFacts(newest) });
+    if (newest.deleteMarker) return { bucket, key, version: newest, isLatest: true };
   }
   throw tooBusy(target);
 }
@@ -137,7 +144,7 @@ export function placeOf(located: Located): { bucket: string; key: string; versio
   return { bucket: located.bucket.name, key: located.key, version: located.version };
 }
 
-/** Only a version id leads to a marker. */
+/** A marker has neither bytes nor tags. */
 function refuseMarker(located: Located, method: string): Rejection | undefined {
   if (!located.version.deleteMarker) return undefined;
   const lastModified = new Date(located.version.lastModified).toUTCString();
@@ -177,7 +184,7 @@ export async function getObjectAttributes(door: Door, query: GetObjectAttributes
 }
 
 export async function getObjectTagging(door: Door, target: ObjectTarget): Outcome<ObjectTags> {
-  const located = await locate(door.rows, target);
+  const located = await locateAny(door.rows, target);
   if (isRejection(located)) return located;
   return refuseMarker(located, 'GET') ?? { tags: located.version.tags, versionId: shownVersionId(located.bucket, located.version) };
 }

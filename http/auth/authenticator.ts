@@ -44,7 +44,7 @@ export class Authenticator {
     const refused =
       this.#checkSession(credential, claim.sessionToken) ?? claim.untimely(this.#clock.now()) ?? unsignedHeaders(request, claim);
     if (refused) return refused;
-    const payload = parsePayload(claim.payloadHash);
+    const payload = parsePayload(claim.payload);
     if (isRejection(payload)) return payload;
 
     const canonical = canonicalRequest(request, claim);
@@ -94,12 +94,12 @@ export class Authenticator {
   }
 }
 
-/** Host and every x-amz-* header must be signed: an unsigned one could have been added on the way. */
+/** Host and every x-amz-* header must be signed: an unsigned one could have been added on the way. Who holds a URL may say what the body's hash is. */
 function unsignedHeaders(request: SignedRequest, claim: Claim): Rejection | undefined {
-  const { signedHeaders } = claim;
+  const { signedHeaders, unsignedAllowed } = claim;
   const missing = signedHeaders.includes('host') ? [] : ['host'];
   for (const name of request.headers.keys()) {
-    if (name.startsWith('x-amz-') && !signedHeaders.includes(name)) missing.push(name);
+    if (name.startsWith('x-amz-') && !signedHeaders.includes(name) && !unsignedAllowed.includes(name)) missing.push(name);
   }
   if (missing.length === 0) return undefined;
   return reject('AccessDenied', {

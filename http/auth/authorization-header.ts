@@ -1,7 +1,7 @@
 import { type Rejection, reject } from '../../engine/rejection.ts';
 import { formatAmzTime, isoSeconds, parseAmzTime } from './amz-time.ts';
 import { type Claim, clockSkewMillisecondsMax, parseSignedHeaders, type SignedRequest } from './claim.ts';
-import { parseCredentialScope } from './credential-scope.ts';
+import { parseCredentialScope, regionFacts } from './credential-scope.ts';
 
 const algorithm = 'AWS4-HMAC-SHA256';
 
@@ -36,6 +36,8 @@ export function readAuthorizationHeader(header: string, request: SignedRequest, 
     moved: nowhere,
     signature: fields.signature,
     payloadHash,
+    payload: payloadHash,
+    unsignedAllowed: [],
     sessionToken: request.headers.get('x-amz-security-token'),
     untimely: (now) => skewed(when.sent, when.time, now),
   };
@@ -108,6 +110,6 @@ function unsupportedScheme(header: string): Rejection {
 function malformed(problem: string, region?: string): Rejection {
   return reject('AuthorizationHeaderMalformed', {
     Message: `The authorization header is malformed; ${problem}`,
-    ...(region === undefined ? {} : { Region: region }),
+    ...(region === undefined ? {} : regionFacts(region)),
   });
 }

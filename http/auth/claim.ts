@@ -27,6 +27,10 @@ export interface Claim {
   readonly signature: string;
   /** Last line of the canonical request. */
   readonly payloadHash: string;
+  /** What the body is held to. */
+  readonly payload: string;
+  /** x-amz-* headers that need not be signed. */
+  readonly unsignedAllowed: readonly string[];
   readonly sessionToken: string | undefined;
   /** Why the request is too early or too late at a time (ms), if it is. */
   untimely(now: number): Rejection | undefined;

@@ -1,3 +1,4 @@
+import type { RejectionFacts } from '../../engine/rejection.ts';
 import { remembering } from '../remembering.ts';
 
 /** The Credential of a signature: `<access key>/<YYYYMMDD>/<region>/s3/aws4_request`. */
@@ -30,6 +31,11 @@ export function parseCredentialScope(credential: string, ownRegion: string): Cre
     return { problem: `the region '${region}' is wrong; expecting '${ownRegion}'`, region: ownRegion };
   }
   return { accessKey, date, region, scope };
+}
+
+/** The region to sign for: in the header too, for an answer to HEAD has nothing else. */
+export function regionFacts(region: string): RejectionFacts {
+  return { Region: region, 'header:x-amz-bucket-region': region };
 }
 
 /** An access key may hold slashes. */

@@ -2,10 +2,13 @@ import { type Rejection, reject } from '../../engine/rejection.ts';
 import type { Query } from '../request/query.ts';
 import { isoSeconds, parseAmzTime } from './amz-time.ts';
 import { type Claim, clockSkewMillisecondsMax, parseSignedHeaders, type SignedRequest } from './claim.ts';
-import { parseCredentialScope } from './credential-scope.ts';
+import { parseCredentialScope, regionFacts } from './credential-scope.ts';
 
 /** Longest life of a presigned URL: a week. */
 export const presignedSecondsMax = 604_800;
+
+const hashHeader = 'x-amz-content-sha256';
+const unsigned = 'UNSIGNED-PAYLOAD';
 
 const required = ['X-Amz-Algorithm', 'X-Amz-Credential', 'X-Amz-Signature', 'X-Amz-Date', 'X-Amz-SignedHeaders', 'X-Amz-Expires'];
 
@@ -49,7 +52,10 @@ export function readPresignedUrl(request: SignedRequest, ownRegion: string): Cla
     signedHeaders,
     moved: amzHeadersInQuery(query),
     signature,
-    payloadHash: query.get('X-Amz-Content-Sha256') ?? headers.get('x-amz-content-sha256') ?? 'UNSIGNED-PAYLOAD',
+    payloadHash:
+      query.get('X-Amz-Content-Sha256') ?? (signedHeaders.includes(hashHeader) ? headers.get(hashHeader) : undefined) ?? unsigned,
+    payload: query.get('X-Amz-Content-Sha256') ?? headers.get(hashHeader) ?? unsigned,
+    unsignedAllowed: [hashHeader],
     sessionToken: query.get('X-Amz-Security-Token') ?? headers.get('x-amz-security-token'),
     untimely: (now) => outsideWindow(time, seconds, now),
   };
@@ -84,5 +90,5 @@ function outsideWindow(time: number, seconds: number, now: number): Rejection | 
 }
 
 function malformed(message: string, region?: string): Rejection {
-  return reject('AuthorizationQueryParametersError', { Message: message, ...(region === undefined ? {} : { Region: region }) });
+  return reject('AuthorizationQueryParametersError', { Message: message, ...(region === undefined ? {} : regionFacts(region)) });
 }

@@ -2,7 +2,7 @@ import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
 import type { CompletedPart } from '../../engine/vocabulary.ts';
 import { parseWriteConditions, unquoted } from '../parameters/conditions.ts';
 import { checksumElements, claimedInElement, claimedInHeaders, parseChecksumType } from '../parameters/object-checksums.ts';
-import { quoted, versionHeader } from '../parameters/object-headers.ts';
+import { quoted, writtenHeader } from '../parameters/object-headers.ts';
 import { partNumberMax } from '../parameters/ranges.ts';
 import { uploadTarget } from '../parameters/upload-targets.ts';
 import type { Operation, S3Request } from '../request/s3-request.ts';
@@ -44,7 +44,7 @@ export const completeMultipartUpload: Operation = {
       checksumElements(written.checksum);
     return {
       status: 200,
-      headers: versionHeader(written.versionId),
+      headers: writtenHeader(written.versionId),
       xml: `<CompleteMultipartUploadResult xmlns="${s3Namespace}">${fields}</CompleteMultipartUploadResult>`,
     };
   },

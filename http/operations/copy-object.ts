@@ -3,7 +3,7 @@ import type { ObjectMetadata, Tags } from '../../engine/vocabulary.ts';
 import { parseWriteConditions } from '../parameters/conditions.ts';
 import { readCopySource } from '../parameters/copy-source.ts';
 import { checksumElements, parseAlgorithm } from '../parameters/object-checksums.ts';
-import { isoTime, parseMetadata, parsePlacement, quoted, versionHeader } from '../parameters/object-headers.ts';
+import { isoTime, parseMetadata, parsePlacement, quoted, writtenHeader } from '../parameters/object-headers.ts';
 import { parseTaggingHeader } from '../parameters/tag-sets.ts';
 import type { Operation, S3Request } from '../request/s3-request.ts';
 import { element, s3Namespace } from '../xml.ts';
@@ -31,7 +31,7 @@ export const copyObject: Operation = {
     return {
       status: 200,
       headers: [
-        ...versionHeader(copied.versionId),
+        ...writtenHeader(copied.versionId),
         ...(copied.sourceVersionId === undefined ? [] : [['x-amz-copy-source-version-id', copied.sourceVersionId] as const]),
       ],
       xml: `<CopyObjectResult xmlns="${s3Namespace}">${fields}</CopyObjectResult>`,

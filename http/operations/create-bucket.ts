@@ -1,4 +1,7 @@
 import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
+import type { CreateBucket } from '../../engine/vocabulary.ts';
+import { bucketArn, parseLocationConstraint } from '../parameters/bucket-places.ts';
+import { newBucketTags, tagsIn } from '../parameters/tag-sets.ts';
 import type { Operation } from '../request/s3-request.ts';
 import { childOf, readXml, textOf } from '../xml.ts';
 
@@ -9,21 +12,28 @@ export const createBucket: Operation = {
   async run(request, engine) {
     const body = await request.smallBody(configurationBytesMax);
     if (isRejection(body)) return body;
-    const locationConstraint = locationIn(body);
-    if (isRejection(locationConstraint)) return locationConstraint;
-    const created = await engine.createBucket(request.caller, { bucket: request.bucket, locationConstraint });
+    const configuration = readConfiguration(body, request.region);
+    if (isRejection(configuration)) return configuration;
+    const created = await engine.createBucket(request.caller, { bucket: request.bucket, ...configuration });
     if (isRejection(created)) return created;
-    return { status: 200, headers: [['Location', `/${request.bucket}`]] };
+    return {
+      status: 200,
+      headers: [
+        ['Location', `/${request.bucket}`],
+        ['x-amz-bucket-arn', bucketArn(request.bucket)],
+      ],
+    };
   },
 };
 
-/** '' without a body or without a constraint, and for us-east-1, which has no name as a constraint. */
-function locationIn(body: Buffer): string | Rejection {
-  if (body.length === 0) return '';
+function readConfiguration(body: Buffer, region: string): Omit<CreateBucket, 'bucket'> | Rejection {
+  if (body.length === 0) return { locationConstraint: '', tags: [] };
   const root = readXml(body, 'CreateBucketConfiguration');
   if (isRejection(root)) return root;
-  for (const name of ['Location', 'Bucket', 'Tags']) if (childOf(root, name)) return reject('NotImplemented', { Header: name });
-  const constraint = textOf(root, 'LocationConstraint')?.trim() ?? '';
-  if (!/^[A-Za-z0-9-]{0,64}$/.test(constraint)) return reject('InvalidLocationConstraint', { LocationConstraint: constraint });
-  return constraint === 'us-east-1' ? '' : constraint;
+  for (const name of ['Location', 'Bucket']) if (childOf(root, name)) return reject('NotImplemented', { Header: name });
+  const locationConstraint = parseLocationConstraint(textOf(root, 'LocationConstraint')?.trim() ?? '', region);
+  if (isRejection(locationConstraint)) return locationConstraint;
+  const set = childOf(root, 'Tags');
+  const tags = set === undefined ? [] : tagsIn(set, newBucketTags);
+  return isRejection(tags) ? tags : { locationConstraint, tags };
 }

@@ -74,11 +74,17 @@ async function deleteAll(request: S3Request, engine: Engine, listed: readonly Li
 async function deleteOne(request: S3Request, engine: Engine, { command }: Listed): Promise<Deleted | Rejection> {
   if (isRejection(command)) return command;
   try {
-    return await engine.deleteObject(request.caller, command);
+    return knownVersion(await engine.deleteObject(request.caller, command), command);
   } catch (error) {
     if (!(error instanceof Fault) || error.kind === 'internal') throw error;
     return rejectionOf(error);
   }
+}
+
+/** An id that can't be one names, in a list, a version that isn't there. */
+function knownVersion(result: Deleted | Rejection, { key, versionId }: DeleteObject): Deleted | Rejection {
+  if (!isRejection(result) || versionId === undefined || result.facts.ArgumentName !== 'versionId') return result;
+  return reject('NoSuchVersion', { Key: key, VersionId: versionId });
 }
 
 function resultXml({ key, versionId }: Listed, result: Deleted | Rejection, quiet: boolean): string {

@@ -1,4 +1,5 @@
 import { isRejection } from '../../engine/rejection.ts';
+import { keptConstraint } from '../parameters/bucket-places.ts';
 import type { Operation } from '../request/s3-request.ts';
 import { escapeXml, s3Namespace } from '../xml.ts';
 
@@ -7,7 +8,7 @@ export const getBucketLocation: Operation = {
   async run(request, engine) {
     const info = await engine.headBucket(request.caller, request.bucket);
     if (isRejection(info)) return info;
-    const constraint = escapeXml(info.locationConstraint);
+    const constraint = escapeXml(keptConstraint(info.locationConstraint, request.region));
     return {
       status: 200,
       headers: [],

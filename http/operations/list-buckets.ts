@@ -1,4 +1,5 @@
 import { isRejection, reject } from '../../engine/rejection.ts';
+import { bucketArn } from '../parameters/bucket-places.ts';
 import { parseMax, parseToken, tokenOf } from '../parameters/listing-parameters.ts';
 import { isoTime } from '../parameters/object-headers.ts';
 import type { Operation } from '../request/s3-request.ts';
@@ -21,10 +22,10 @@ export const listBuckets: Operation = {
     // One deployment is one region: asked for another, there is nothing to show.
     const region = query.get('bucket-region') ?? request.region;
     const shown = region === request.region ? page.buckets : [];
-    const buckets = shown.map(
-      (bucket) =>
-        `<Bucket>${element('Name', bucket.name)}${element('CreationDate', isoTime(bucket.created))}${element('BucketRegion', request.region)}</Bucket>`,
-    );
+    const buckets = shown.map((bucket) => {
+      const names = element('Name', bucket.name) + element('CreationDate', isoTime(bucket.created));
+      return `<Bucket>${names}${element('BucketRegion', request.region)}${element('BucketArn', bucketArn(bucket.name))}</Bucket>`;
+    });
     const owner = `<Owner>${element('ID', caller.owner.id)}${element('DisplayName', caller.owner.displayName)}</Owner>`;
     const rest = element('ContinuationToken', page.next && tokenOf(page.next)) + element('Prefix', prefix === '' ? undefined : prefix);
     return {

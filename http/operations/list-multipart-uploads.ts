@@ -1,5 +1,5 @@
 import { isRejection } from '../../engine/rejection.ts';
-import type { UploadInfo } from '../../engine/vocabulary.ts';
+import type { UploadInfo, UploadPage } from '../../engine/vocabulary.ts';
 import { parseEncodingType, parseMax } from '../parameters/listing-parameters.ts';
 import { commonPrefixesXml, type KeyText, ownerXml } from '../parameters/listing-xml.ts';
 import { isoTime, storageClassOf } from '../parameters/object-headers.ts';
@@ -23,12 +23,13 @@ export const listMultipartUploads: Operation = {
     const page = await engine.listMultipartUploads(request.caller, { bucket, prefix, delimiter, keyMarker, uploadIdMarker, max });
     if (isRejection(page)) return page;
     const show = keyText(encodingType);
+    const next = nextMarkers(page);
     const head =
       element('Bucket', bucket) +
       element('KeyMarker', show(keyMarker)) +
       element('UploadIdMarker', marker) +
-      element('NextKeyMarker', page.next && show(page.next.key)) +
-      element('NextUploadIdMarker', page.next?.uploadId) +
+      element('NextKeyMarker', show(next.key)) +
+      element('NextUploadIdMarker', next.uploadId) +
       element('Prefix', show(prefix)) +
       element('Delimiter', delimiter === '' ? undefined : show(delimiter)) +
       element('EncodingType', encodingType) +
@@ -42,6 +43,12 @@ export const listMultipartUploads: Operation = {
     };
   },
 };
+
+/** S3 shows them on the last page too, empty where no upload is on it. */
+function nextMarkers({ next, uploads }: UploadPage): { readonly key: string; readonly uploadId: string } {
+  const { key = '', uploadId = '' } = next ?? uploads.at(-1) ?? {};
+  return { key, uploadId };
+}
 
 function uploadXml(upload: UploadInfo, show: KeyText): string {
   const fields =

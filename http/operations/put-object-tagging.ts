@@ -1,7 +1,7 @@
 import { isRejection } from '../../engine/rejection.ts';
 import { parseVersionId } from '../parameters/listing-parameters.ts';
 import { versionHeader } from '../parameters/object-headers.ts';
-import { objectTagsMax, readTagging } from '../parameters/tag-sets.ts';
+import { objectTags, readTagging } from '../parameters/tag-sets.ts';
 import type { Operation } from '../request/s3-request.ts';
 
 export const putObjectTagging: Operation = {
@@ -9,7 +9,7 @@ export const putObjectTagging: Operation = {
   async run(request, engine) {
     const version = parseVersionId(request);
     if (isRejection(version)) return version;
-    const tags = await readTagging(request, objectTagsMax);
+    const tags = await readTagging(request, objectTags);
     if (isRejection(tags)) return tags;
     const { bucket, key } = request;
     const put = await engine.putObjectTagging(request.caller, { bucket, key, ...version }, tags);

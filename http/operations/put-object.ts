@@ -1,7 +1,7 @@
 import { isRejection } from '../../engine/rejection.ts';
 import { parseWriteConditions } from '../parameters/conditions.ts';
 import { checksumHeaders } from '../parameters/object-checksums.ts';
-import { parseMetadata, quoted, versionHeader } from '../parameters/object-headers.ts';
+import { parseMetadata, quoted, writtenHeader } from '../parameters/object-headers.ts';
 import { parseTaggingHeader } from '../parameters/tag-sets.ts';
 import type { Operation } from '../request/s3-request.ts';
 
@@ -21,7 +21,7 @@ export const putObject: Operation = {
     if (isRejection(written)) return written;
     return {
       status: 200,
-      headers: [['ETag', quoted(written.etag)], ...versionHeader(written.versionId), ...checksumHeaders(written.checksum)],
+      headers: [['ETag', quoted(written.etag)], ...writtenHeader(written.versionId), ...checksumHeaders(written.checksum)],
     };
   },
 };

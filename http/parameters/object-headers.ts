@@ -27,9 +27,6 @@ const storageClasses: ReadonlySet<string> = new Set([
   'GLACIER',
   'DEEP_ARCHIVE',
   'GLACIER_IR',
-  'OUTPOSTS',
-  'SNOW',
-  'EXPRESS_ONEZONE',
 ]);
 
 const userPrefix = 'x-amz-meta-';
@@ -109,6 +106,11 @@ const thousandths = Array.from({ length: 1000 }, (_, thousandth) => `${String(th
 /** `x-amz-version-id`, in a bucket where versioning was ever turned on. */
 export function versionHeader(versionId: string | undefined): ResponseHeaders {
   return versionId === undefined ? [] : [['x-amz-version-id', versionId]];
+}
+
+/** Of a write: S3 tells no version where none was added, in suspended buckets as little as in unversioned ones. */
+export function writtenHeader(versionId: string | undefined): ResponseHeaders {
+  return versionId === 'null' ? [] : versionHeader(versionId);
 }
 
 /** Headers that GET and HEAD of an object share; `overrides` replaces stored ones (response-content-type and its like). */

@@ -84,3 +84,14 @@ test('awscli: s3api versions, tags, attributes and conditional put', { skip }, a
     3,
   );
 });
+
+test('awscli: another region in the environment finds its way', { skip }, async () => {
+  const lost = { environment: { ...environment(), AWS_DEFAULT_REGION: 'eu-west-1' } };
+  const elsewhere = (...args: string[]): Promise<string> => peer('aws', ['--endpoint-url', server.endpoint, ...args], lost);
+  writeTree(join(work.path, 'lost'), { 'a.txt': 'alpha' });
+  await aws('s3', 'mb', 's3://lost');
+  await elsewhere('s3', 'cp', join(work.path, 'lost/a.txt'), 's3://lost/a.txt');
+  await elsewhere('s3', 'cp', 's3://lost/a.txt', join(work.path, 'found/a.txt'));
+  assert.deepEqual(treeDigest(join(work.path, 'found')), treeDigest(join(work.path, 'lost')));
+  await aws('s3', 'rb', '--force', 's3://lost');
+});

@@ -228,6 +228,7 @@ test('a malformed Authorization header', () => {
     );
   const facts = refused(check('GET', signHeader(get, { ...signer, region: 'mars-1' }, signing)), 'AuthorizationHeaderMalformed');
   assert.equal(facts.Region, 'eu-west-3');
+  assert.equal(facts['header:x-amz-bucket-region'], 'eu-west-3', 'an answer to HEAD has nothing else');
   accepted(
     check(
       'GET',
@@ -382,4 +383,17 @@ test('a signing key that is kept gives the digests of HMAC-SHA256', () => {
     }),
   );
   assert.throws(() => new HmacKey(new Uint8Array(65)));
+});
+
+test('presigned: an unsigned x-amz-content-sha256 binds the body, not the signature', () => {
+  const put = { ...get, method: 'PUT' };
+  const signed = signUrl(put, signer, { time: now, payload: 'UNSIGNED-PAYLOAD', seconds: 60 });
+  const sent = (value: string) => check('PUT', withHeaders(signed, { 'x-amz-content-sha256': value }));
+  assert.deepEqual(accepted(sent('UNSIGNED-PAYLOAD')).payload, { kind: 'unsigned' });
+  assert.deepEqual(accepted(sent(empty)).payload, { kind: 'hash', sha256: Buffer.from(empty, 'hex') });
+  assert.equal(accepted(sent('STREAMING-UNSIGNED-PAYLOAD-TRAILER')).payload.kind, 'chunked');
+  refused(sent('nonsense'), 'InvalidArgument');
+  const facts = refused(check('PUT', withHeaders(signed, { 'x-amz-content-sha256': empty, 'x-amz-meta-a': 'b' })), 'AccessDenied');
+  assert.equal(facts.HeadersNotSigned, 'x-amz-meta-a');
+  refused(check('PUT', signHeader(put, signer, { ...signing, unsigned: ['x-amz-content-sha256'] })), 'AccessDenied');
 });

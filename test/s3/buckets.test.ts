@@ -16,7 +16,8 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { type RawClient, refused, startRaw } from '../support/raw-client.ts';
+import { provoke } from '../support/provocation.ts';
+import { type RawClient, refused, startRaw, xmlText } from '../support/raw-client.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
 
 let server: RunningServer;
@@ -64,9 +65,84 @@ test('CreateBucket of what is there, or misnamed, or with wishes that are not se
   refused(await raw.call({ method: 'HEAD', bucket: 'unknown' }), 404, undefined);
 });
 
-test('GetBucketLocation gives the constraint back, whatever it was', async () => {
-  await client.send(new CreateBucketCommand({ Bucket: 'in-europe', CreateBucketConfiguration: { LocationConstraint: 'eu-central-1' } }));
-  assert.equal((await client.send(new GetBucketLocationCommand({ Bucket: 'in-europe' }))).LocationConstraint, 'eu-central-1');
+const configuration = (inside: string): Buffer => Buffer.from(`<CreateBucketConfiguration>${inside}</CreateBucketConfiguration>`);
+const constrained = (constraint: string): Buffer => configuration(`<LocationConstraint>${constraint}</LocationConstraint>`);
+
+/** Creates a bucket in each place and signs for the region that GetBucketLocation then promises. */
+async function promised(region: string, constraints: readonly string[]): Promise<(string | undefined)[]> {
+  const there = await startServer({ args: ['--region', region], drives: 1 });
+  const sender = startRaw(there);
+  try {
+    const found: (string | undefined)[] = [];
+    for (const [at, constraint] of constraints.entries()) {
+      const bucket = `place-${at}`;
+      await sender.must({ method: 'PUT', bucket, body: constrained(constraint) });
+      const told = xmlText(await sender.must({ method: 'GET', bucket, query: { location: '' } }), 'LocationConstraint');
+      const signed = told === '' ? 'us-east-1' : told === 'EU' ? 'eu-west-1' : told;
+      const read = await provoke(there, { method: 'GET', path: `/${bucket}`, region: signed ?? '' });
+      assert.equal(read.status, 200, `${constraint}: ${read.body}`);
+      found.push(told);
+    }
+    for (const constraint of ['eu-central-1', 'bar']) {
+      const Message = `The ${constraint} location constraint is incompatible for the region specific endpoint this request was sent to.`;
+      const answer = await sender.call({ method: 'PUT', bucket: 'elsewhere', body: constrained(constraint) });
+      refused(answer, 400, 'IllegalLocationConstraintException', { Message });
+      refused(await sender.call({ method: 'HEAD', bucket: 'elsewhere' }), 404, undefined);
+    }
+    return found;
+  } finally {
+    sender.close();
+    await there.stop();
+  }
+}
+
+test('what GetBucketLocation promises, signatures may name', async () => {
+  assert.deepEqual(await promised('eu-west-1', ['', 'us-east-1', 'EU', 'eu-west-1']), ['', '', 'EU', 'eu-west-1']);
+  assert.deepEqual(await promised('mars-north-1', ['', 'us-east-1', 'EU', 'mars-north-1']), ['', '', 'mars-north-1', 'mars-north-1']);
+});
+
+test('LocationConstraint in us-east-1: another region is illegal, no region is invalid', async () => {
+  const attempt = (constraint: string) => raw.call({ method: 'PUT', bucket: 'elsewhere', body: constrained(constraint) });
+  refused(await attempt('eu-west-1'), 400, 'IllegalLocationConstraintException');
+  for (const constraint of ['aws-global', 'us-east-1x', 'Mars!']) refused(await attempt(constraint), 400, 'InvalidLocationConstraint');
+  refused(await attempt('foo'), 400, 'InvalidLocationConstraint', {
+    LocationConstraint: 'foo',
+    Message: 'The specified location-constraint is not valid',
+  });
+  await raw.must({ method: 'PUT', bucket: 'oldest', body: constrained('EU') });
+  assert.equal(xmlText(await raw.must({ method: 'GET', bucket: 'oldest', query: { location: '' } }), 'LocationConstraint'), '');
+});
+
+test('the name of a bucket among all of AWS', async () => {
+  const created = await raw.must({ method: 'PUT', bucket: 'named' });
+  const head = await raw.must({ method: 'HEAD', bucket: 'named' });
+  for (const answer of [created, head]) assert.equal(answer.headers['x-amz-bucket-arn'], 'arn:aws:s3:::named');
+  const listed = await client.send(new ListBucketsCommand({ Prefix: 'named' }));
+  assert.equal(listed.Buckets?.[0]?.BucketArn, 'arn:aws:s3:::named');
+});
+
+test('CreateBucket with tags', async () => {
+  const tag = (key: string, value = 'v') => `<Tag><Key>${key}</Key><Value>${value}</Value></Tag>`;
+  const create = (bucket: string, tags: string) => raw.call({ method: 'PUT', bucket, body: configuration(`<Tags>${tags}</Tags>`) });
+  assert.equal((await create('born-tagged', tag('a', '1') + tag('b', '2'))).status, 200);
+  const set = (await client.send(new GetBucketTaggingCommand({ Bucket: 'born-tagged' }))).TagSet;
+  assert.deepEqual(set, [
+    { Key: 'a', Value: '1' },
+    { Key: 'b', Value: '2' },
+  ]);
+  assert.equal((await create('born-bare', '')).status, 200);
+  refused(await raw.call({ method: 'GET', bucket: 'born-bare', query: { tagging: '' } }), 404, 'NoSuchTagSet');
+  for (const tags of ['<Tag><Value>v</Value></Tag>', '<Tag><Key>k</Key></Tag>']) refused(await create('unborn', tags), 400, 'MalformedXML');
+  const reserved =
+    'User-defined tag keys can\'t start with "aws:". This prefix is reserved for system tags. Remove "aws:" from your tag keys and try again.';
+  refused(await create('unborn', tag('aws:a')), 400, 'InvalidTag', { Message: reserved });
+  refused(await create('unborn', tag('a,b')), 400, 'InvalidTag', { Message: 'The TagKey you have provided is invalid', TagKey: 'a,b' });
+  refused(await create('unborn', tag('a') + tag('a')), 400, 'InvalidTag');
+  refused(await create('unborn', Array.from({ length: 51 }, (_, at) => tag(`k${at}`)).join('')), 400, 'InvalidTag');
+  refused(await raw.call({ method: 'HEAD', bucket: 'unborn' }), 404, undefined);
+});
+
+test('GetBucketLocation of no constraint, and of no bucket', async () => {
   await client.send(new CreateBucketCommand({ Bucket: 'nowhere' }));
   assert.equal((await client.send(new GetBucketLocationCommand({ Bucket: 'nowhere' }))).LocationConstraint ?? '', '');
   refused(await raw.call({ method: 'GET', bucket: 'missing', query: { location: '' } }), 404, 'NoSuchBucket', { BucketName: 'missing' });

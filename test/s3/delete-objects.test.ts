@@ -145,3 +145,19 @@ test('DeleteObjects refuses documents that are none of its kind', async () => {
   refused(await removeAll('plain', one, { 'content-md5': 'AAAAAAAAAAAAAAAAAAAAAA==' }), 400, 'BadDigest');
   refused(await removeAll('no-such-bucket', one), 404, 'NoSuchBucket');
 });
+
+test('DeleteObjects: a version id that cannot be one is a version that is not there, for that key alone', async () => {
+  const key = 'list';
+  for (const bucket of ['plain', 'versions']) {
+    await put(bucket, key);
+    const bad = `<Object><Key>${key}</Key><VersionId>no-version</VersionId></Object>`;
+    const answer = await removeAll(bucket, `<Delete>${bad}<Object><Key>absent</Key></Object></Delete>`);
+    assert.equal(answer.status, 200);
+    const told = { Key: key, VersionId: 'no-version', Code: 'NoSuchVersion', Message: 'The specified version does not exist.' };
+    for (const [name, text] of Object.entries(told)) assert.equal(xmlText(answer, name), text);
+    assert.match(answer.body.toString(), /<Deleted><Key>absent</);
+    assert.equal((await get(bucket, key)).status, 200);
+  }
+  const Message = 'Invalid version id specified';
+  refused(await remove('plain', key, { versionId: 'no-version' }), 400, 'InvalidArgument', { Message });
+});

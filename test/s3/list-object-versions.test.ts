@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { CreateBucketCommand, ListObjectVersionsCommand, PutBucketVersioningCommand, type S3Client } from '@aws-sdk/client-s3';
-import { type RawClient, refused, startRaw, xmlText } from '../support/raw-client.ts';
+import { type RawClient, refused, startRaw, xmlText, xmlTexts } from '../support/raw-client.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
 
 let server: RunningServer;
@@ -59,7 +59,7 @@ test('null versions, delete markers, IsLatest, pages of every size', async () =>
   const b1 = await put(Bucket, 'b', 'one');
   const bMarker = await remove(Bucket, 'b');
   await versioning(Bucket, 'Suspended');
-  assert.equal(await put(Bucket, 'c', 'suspended'), 'null');
+  assert.equal(await put(Bucket, 'c', 'suspended'), undefined);
   const expected = [`a ${a2}*`, `a ${a1}`, 'a null', `b ${bMarker}!*`, `b ${b1}`, 'c null*'];
   for (const max of [1000, 1, 2, 3, 4]) assert.deepEqual(await rows(Bucket, max), expected, `pages of ${max}`);
   const page = await client.send(new ListObjectVersionsCommand({ Bucket, Prefix: 'a' }));
@@ -129,4 +129,41 @@ test('delimiter, markers that lead nowhere, limits', async () => {
     after.Versions?.map((row) => row.Key),
     ['d/2', 'e', 'f/1'],
   );
+});
+
+test('a write to a suspended bucket tells no version, a read and a delete tell the null one', async () => {
+  const bucket = 'paused';
+  await raw.must({ method: 'PUT', bucket });
+  await versioning(bucket, 'Suspended');
+  const written = [await raw.must({ method: 'PUT', bucket, key: 'k', body: Buffer.from('k') })];
+  const copied = { 'x-amz-copy-source': `${bucket}/k` };
+  written.push(await raw.must({ method: 'PUT', bucket, key: 'copy', headers: copied }));
+  const target = { bucket, key: 'parts' };
+  const started = await raw.must({ ...target, method: 'POST', query: { uploads: '' } });
+  const uploadId = xmlText(started, 'UploadId') ?? '';
+  const part = await raw.must({ ...target, method: 'PUT', query: { partNumber: '1', uploadId }, body: Buffer.from('part') });
+  const list = `<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>${part.headers.etag}</ETag></Part></CompleteMultipartUpload>`;
+  written.push(await raw.must({ ...target, method: 'POST', query: { uploadId }, body: Buffer.from(list) }));
+  assert.deepEqual(
+    written.map((answer) => answer.headers['x-amz-version-id']),
+    [undefined, undefined, undefined],
+  );
+  for (const key of ['k', 'copy', 'parts']) {
+    assert.equal((await get(bucket, key)).headers['x-amz-version-id'], 'null');
+    assert.equal(await remove(bucket, key), 'null');
+  }
+});
+
+test('a key marker inside a common prefix: the prefix was shown', async () => {
+  const bucket = 'marked';
+  await raw.must({ method: 'PUT', bucket });
+  await versioning(bucket, 'Enabled');
+  for (const key of ['dir/a/1', 'dir/a/2', 'dir/b', 'dir/c/1']) await put(bucket, key, key);
+  const first = await put(bucket, 'dir/a/1', 'again');
+  for (const more of [{}, { 'version-id-marker': first ?? '' }] as Record<string, string>[]) {
+    const query = { versions: '', prefix: 'dir/', delimiter: '/', 'key-marker': 'dir/a/1', ...more };
+    const page = await raw.must({ method: 'GET', bucket, query });
+    assert.deepEqual(xmlTexts(page, 'Prefix'), ['dir/', 'dir/c/']);
+    assert.deepEqual(xmlTexts(page, 'Key'), ['dir/b']);
+  }
 });

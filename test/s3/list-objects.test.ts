@@ -166,3 +166,22 @@ test('what was written is listed at once, what was deleted is not', async () => 
     assert.equal((await client.send(new ListObjectsV2Command({ Bucket: 'fresh' }))).KeyCount, 0);
   }
 });
+
+test('a marker inside a common prefix: the prefix was shown', async () => {
+  await fill('inside', ['dir/a/1', 'dir/a/2', 'dir/b', 'dir/c/1', 'e']);
+  for (const [marker, keys, prefixes] of [
+    ['dir/a/1', ['dir/b'], ['dir/c/']],
+    ['dir/a/', ['dir/b'], ['dir/c/']],
+    ['dir/a/zzz', ['dir/b'], ['dir/c/']],
+    ['dir/a', ['dir/b'], ['dir/a/', 'dir/c/']],
+    ['dir/c/0', [], []],
+  ] as const) {
+    for (const by of [{ marker }, { 'list-type': '2', 'start-after': marker }] as Record<string, string>[]) {
+      const page = await raw.must({ method: 'GET', bucket: 'inside', query: { prefix: 'dir/', delimiter: '/', ...by } });
+      assert.deepEqual(xmlTexts(page, 'Key'), keys, marker);
+      assert.deepEqual(xmlTexts(page, 'Prefix').slice(1), prefixes, marker);
+    }
+    const plain = await raw.must({ method: 'GET', bucket: 'inside', query: { marker } });
+    assert.equal(xmlTexts(plain, 'Key').at(-1), 'e', 'without a delimiter a marker is a key');
+  }
+});

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { CreateBucketCommand, ListMultipartUploadsCommand, ListPartsCommand, type S3Client } from '@aws-sdk/client-s3';
+import type { Answer } from '../../bench/client/connection.ts';
 import { seededBytes } from '../support/files.ts';
-import { type RawClient, refused, startRaw, xmlText } from '../support/raw-client.ts';
+import { type RawClient, refused, startRaw, xmlText, xmlTexts } from '../support/raw-client.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
 
 const Bucket = 'parts';
@@ -137,4 +138,35 @@ test('UploadPartCopy, whole and by range', async () => {
   });
   const read = await raw.must({ method: 'GET', bucket: Bucket, key: 'joined' });
   assert.ok(read.body.equals(Buffer.concat([body, slice])));
+});
+
+test('ListMultipartUploads: the last page names its last upload, and a marker is an upload of its key', async () => {
+  const bucket = 'markers';
+  await raw.must({ method: 'PUT', bucket });
+  const list = (query: Record<string, string>) => raw.call({ method: 'GET', bucket, query: { uploads: '', ...query } });
+  const next = (page: Answer) => [xmlText(page, 'NextKeyMarker'), xmlText(page, 'NextUploadIdMarker')];
+  assert.deepEqual(next(await list({})), ['', '']);
+  const [a1, a2, b] = [await start(bucket, 'a'), await start(bucket, 'a'), await start(bucket, 'dir/b')];
+  const c = await start(bucket, 'dir/c/d');
+  const last = await start(bucket, 'z');
+  assert.deepEqual(next(await list({})), ['z', last]);
+  assert.deepEqual(next(await list({ 'max-uploads': '1' })), ['a', [a1, a2].sort()[0]]);
+  assert.deepEqual(next(await list({ 'key-marker': 'z' })), ['', '']);
+  assert.deepEqual(next(await list({ prefix: 'dir/c', delimiter: '/' })), ['', ''], 'a common prefix is no upload');
+  const told = { ArgumentName: 'upload-id-marker', Message: 'Invalid uploadId marker' };
+  for (const marker of [b, 'no-upload', '0'.repeat(32), 'x'.repeat(2000)]) {
+    const answer = await list({ 'key-marker': 'a', 'upload-id-marker': marker });
+    refused(answer, 400, 'InvalidArgument', { ...told, ArgumentValue: marker });
+  }
+  const inside = await list({ 'key-marker': 'dir/c/d', 'upload-id-marker': c, prefix: 'dir/', delimiter: '/' });
+  assert.deepEqual(xmlTexts(inside, 'Prefix'), ['dir/']);
+  assert.deepEqual(
+    next(await list({ 'upload-id-marker': b, 'max-uploads': '1' })),
+    ['a', [a1, a2].sort()[0]],
+    'without a key it says nothing',
+  );
+  await raw.must({ method: 'DELETE', bucket, key: 'a', query: { uploadId: a1 } });
+  const gone = await list({ 'key-marker': 'a', 'upload-id-marker': a1 });
+  assert.equal(gone.status, 200, 'an upload that ended between two pages is still a marker');
+  assert.ok(xmlTexts(gone, 'UploadId').includes(b));
 });

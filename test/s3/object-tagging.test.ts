@@ -98,3 +98,60 @@ test('tags belong to a version', async () => {
   assert.deepEqual(await tagsOf(), []);
   assert.deepEqual(await tagsOf(first), [{ Key: 'v', Value: 'one' }]);
 });
+
+test('a delete marker has no tags, by its id or as the current version', async () => {
+  const bucket = 'marked-tags';
+  await raw.must({ method: 'PUT', bucket });
+  const body = Buffer.from('<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>');
+  await raw.must({ method: 'PUT', bucket, key: 'never', body: Buffer.from('x') });
+  await client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration: { Status: 'Enabled' } }));
+  const marker = await raw.must({ method: 'DELETE', bucket, key: 'never' });
+  for (const query of [{}, { versionId: marker.headers['x-amz-version-id'] ?? '' }] as Record<string, string>[]) {
+    for (const method of ['GET', 'PUT', 'DELETE'] as const) {
+      const sent = method === 'PUT' ? { body } : {};
+      const answer = await raw.call({ method, bucket, key: 'never', query: { tagging: '', ...query }, ...sent });
+      refused(answer, 405, 'MethodNotAllowed', { Method: method, ResourceType: 'DeleteMarker' });
+      assert.equal(answer.headers.allow, 'DELETE');
+    }
+  }
+  refused(await raw.call({ method: 'PUT', bucket, key: 'absent', query: { tagging: '' }, body }), 404, 'NoSuchKey', { Key: 'absent' });
+});
+
+test('what is wrong with a tag is told in the sentences of S3', async () => {
+  const put = (tags: string, bucket = Bucket, key: string | undefined = Key) =>
+    raw.call({
+      method: 'PUT',
+      bucket,
+      ...(key !== undefined && { key }),
+      query: { tagging: '' },
+      body: Buffer.from(`<Tagging><TagSet>${tags}</TagSet></Tagging>`),
+    });
+  const tag = (key: string, value = 'v') => `<Tag><Key>${key}</Key><Value>${value}</Value></Tag>`;
+  const rows: [tags: string, facts: Record<string, string>][] = [
+    [tag('a') + tag('a'), { Message: 'Cannot provide multiple Tags with the same key', TagKey: 'a' }],
+    [tag('aws:a'), { Message: 'Your TagKey cannot be prefixed with aws:', TagKey: 'aws:a' }],
+    [tag('a,b'), { Message: 'The TagKey you have provided is invalid', TagKey: 'a,b' }],
+    [tag('a', 'b,c'), { Message: 'The TagValue you have provided is invalid', TagKey: 'a', TagValue: 'b,c' }],
+    [Array.from({ length: 11 }, (_, at) => tag(`k${at}`)).join(''), { Message: 'Object tags cannot be greater than 10' }],
+  ];
+  for (const [tags, facts] of rows) refused(await put(tags), 400, 'InvalidTag', facts);
+  const system = { Message: 'System tags cannot be added/updated by requester', TagKey: 'aws:a' };
+  const onBucket = { method: 'PUT', bucket: Bucket, query: { tagging: '' } } as const;
+  refused(
+    await raw.call({ ...onBucket, body: Buffer.from(`<Tagging><TagSet>${tag('aws:a')}</TagSet></Tagging>`) }),
+    400,
+    'InvalidTag',
+    system,
+  );
+  const Message = "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.";
+  for (const sent of ['a=1&a=2', 'a=1,b=2', 'a=%zz', 'a=%ff']) {
+    const answer = await raw.call({
+      method: 'PUT',
+      bucket: Bucket,
+      key: 'never',
+      headers: { 'x-amz-tagging': sent },
+      body: Buffer.from('x'),
+    });
+    refused(answer, 400, 'InvalidArgument', { ArgumentName: 'x-amz-tagging', ArgumentValue: sent, Message });
+  }
+});
