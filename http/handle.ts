@@ -8,7 +8,7 @@ import { AuthenticatedRequest } from './request/authenticated-request.ts';
 import { refuseOtherOwner } from './request/bucket-owner.ts';
 import { parseQuery } from './request/query.ts';
 import { declaredLength } from './request/request-body.ts';
-import { effectiveHeaders, joinHeaders, oversizedHeaders } from './request/request-headers.ts';
+import { effectiveHeaders, joinHeaders, oversizedHeaders, unreadableHeader } from './request/request-headers.ts';
 import { RequestIds } from './request/request-ids.ts';
 import { parseTarget } from './request/request-target.ts';
 import type { OperationName, Operations, S3Answer } from './request/s3-request.ts';
@@ -99,8 +99,8 @@ async function outcomeOf(
   const operation = route(target.resource, method, query, headers);
   if (isRejection(operation)) return operation;
   trace.operation = operation;
-  const oversized = oversizedHeaders(headers);
-  if (oversized) return oversized;
+  const unfit = unreadableHeader(sent) ?? oversizedHeaders(headers);
+  if (unfit) return unfit;
 
   const authenticated = authenticator.authenticate({ method, path: target.path, resourcePath: target.resourcePath, query, headers: sent });
   if (isRejection(authenticated)) return authenticated;

@@ -2,6 +2,7 @@
 import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
 import type { ObjectInfo, ObjectMetadata } from '../../engine/vocabulary.ts';
 import { remembering } from '../remembering.ts';
+import { decodeWords, encodeWords } from '../request/encoded-words.ts';
 import { namesAwsChunked } from '../request/request-body.ts';
 import type { S3Request } from '../request/s3-request.ts';
 import type { ResponseHeaders } from '../transport/listener.ts';
@@ -46,7 +47,7 @@ export function parseMetadata(request: S3Request): ObjectMetadata | Rejection {
   const user: [string, string][] = [];
   for (const [name, value] of request.headers) {
     if (!name.startsWith(userPrefix)) continue;
-    user.push([name.slice(userPrefix.length), value]);
+    user.push([name.slice(userPrefix.length), decodeWords(value)]);
   }
   // fromEntries makes own properties of whatever it is given, `__proto__` included.
   return { headers: Object.fromEntries(headers), user: Object.fromEntries(user) };
@@ -123,7 +124,7 @@ export function objectHeaders(object: ObjectInfo, overrides: ReadonlyMap<string,
   const stored = object.metadata.headers;
   for (const name in stored) if (!overrides.has(name)) headers.push([shownNames[name] ?? name, stored[name]!]);
   for (const [name, value] of overrides) headers.push([shownNames[name] ?? name, value]);
-  for (const name in object.metadata.user) headers.push([userPrefix + name, object.metadata.user[name]!]);
+  for (const name in object.metadata.user) headers.push([userPrefix + name, encodeWords(object.metadata.user[name]!)]);
   if (object.versioning !== 'unversioned') headers.push(['x-amz-version-id', object.versionId]);
   if (object.tagCount > 0) headers.push(['x-amz-tagging-count', String(object.tagCount)]);
   return headers;

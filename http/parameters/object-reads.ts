@@ -33,6 +33,7 @@ export function parseRead(request: S3Request): Read | Rejection {
     return reject('InvalidRequest', { Message: 'Cannot specify both Range header and partNumber query parameter' });
   }
   const overrides = parseOverrides(request);
+  if (isRejection(overrides)) return overrides;
   if (overrides.size > 0 && request.caller.accessKey === '') {
     return reject('InvalidRequest', { Message: 'Request specific response headers cannot be used for anonymous GET requests.' });
   }
@@ -47,12 +48,17 @@ export function parseRead(request: S3Request): Read | Rejection {
   };
 }
 
-function parseOverrides({ query }: S3Request): ReadonlyMap<string, string> {
+function parseOverrides({ query }: S3Request): ReadonlyMap<string, string> | Rejection {
   if (query.parameters.length === 0) return noOverrides;
   const overrides = new Map<string, string>();
   for (const [parameter, name] of overridable) {
     const value = query.get(parameter);
-    if (value !== undefined) overrides.set(name, value);
+    if (value === undefined) continue;
+    if (/[^\u0000-\u00ff]/.test(value)) {
+      const Message = 'Header value cannot be represented using ISO-8859-1.';
+      return reject('InvalidArgument', { ArgumentName: parameter, ArgumentValue: value, Message });
+    }
+    overrides.set(name, value);
   }
   return overrides;
 }

@@ -2,11 +2,12 @@ import { type Rejection, reject } from '../../engine/rejection.ts';
 import { parseSignedHeaders } from '../auth/claim.ts';
 import { isPresigned } from '../auth/presigned-url.ts';
 import { isPresignedV2 } from '../auth/presigned-url-v2.ts';
+import { decodeWords } from './encoded-words.ts';
 import type { Query } from './query.ts';
 
 /** Names and values of all request headers together, in characters. */
 export const headerCharactersMax = 8 * 1024;
-/** User metadata: names without x-amz-meta- and values, in bytes of UTF-8. */
+/** User metadata: names without x-amz-meta- and values, in bytes of UTF-8, encoded words taken apart. */
 export const userMetadataBytesMax = 2 * 1024;
 
 /** Headers by lower-case name, values of duplicates joined with commas in order of arrival: as S3 signs and stores them. */
@@ -19,6 +20,17 @@ export function joinHeaders(headers: readonly (readonly [name: string, value: st
   return joined;
 }
 
+/**
+ * Header values are UTF-8. Where bytes are none a transport has put U+FFFD in their place, and what was sent can't be had any more: a value that has one is
+ * refused. Rejection: InvalidArgument.
+ */
+export function unreadableHeader(headers: ReadonlyMap<string, string>): Rejection | undefined {
+  for (const [name, value] of headers) {
+    if (value.includes('\ufffd')) return reject('InvalidArgument', { ArgumentName: name, Message: 'Header value is not valid UTF-8.' });
+  }
+  return undefined;
+}
+
 const metadataPrefix = 'x-amz-meta-';
 
 /** Rejection: RequestHeaderSectionTooLarge, MetadataTooLarge. */
@@ -27,7 +39,7 @@ export function oversizedHeaders(headers: ReadonlyMap<string, string>): Rejectio
   let metadataBytes = 0;
   for (const [name, value] of headers) {
     characters += name.length + value.length;
-    if (name.startsWith(metadataPrefix)) metadataBytes += name.length - metadataPrefix.length + Buffer.byteLength(value);
+    if (name.startsWith(metadataPrefix)) metadataBytes += name.length - metadataPrefix.length + Buffer.byteLength(decodeWords(value));
   }
   if (characters > headerCharactersMax) return reject('RequestHeaderSectionTooLarge', { MaxSizeAllowed: headerCharactersMax });
   if (metadataBytes > userMetadataBytesMax) {

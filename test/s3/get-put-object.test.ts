@@ -88,7 +88,6 @@ test('headers and user metadata round trip', async () => {
     'x-amz-website-redirect-location': '/elsewhere',
     'x-amz-storage-class': 'STANDARD_IA',
     'x-amz-meta-plain': 'value',
-    'x-amz-meta-umlaut': 'grün 日本',
     'x-amz-meta-empty': '',
     'x-amz-meta-__proto__': 'kept',
   };
