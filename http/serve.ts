@@ -26,6 +26,7 @@ import { openStandbyStore, type StandbyStore, type StoreDrive } from '../snapsho
 import { StateStoreUnavailable } from '../snapshots/state-store.ts';
 import { rootCredentials } from './auth/credentials.ts';
 import { checkTls, endpointOf, type ServerConfig, StartRefused } from './config.ts';
+import { type DescriptorShares, shareDescriptors } from './descriptors.ts';
 import { createHandler } from './handle.ts';
 import { operations } from './operations.ts';
 import { callSharesOf, type Followers, openHouseDrives, watchDrives } from './serve-drives.ts';
@@ -39,8 +40,10 @@ import {
   refuseOtherJournal,
 } from './serve-journal.ts';
 import { systemClock } from './system-clock.ts';
+import { descriptorsMax } from './system-process.ts';
 import { systemRandomness } from './system-randomness.ts';
 import { openListener } from './transport/choose-listener.ts';
+import type { CapReport } from './transport/connection-cap.ts';
 import type { ExchangeHandler, Listener } from './transport/listener.ts';
 
 /** The one account there is: it owns every bucket. */
@@ -89,10 +92,11 @@ async function open(start: Start, closers: Closers): Promise<RunningServer> {
   await checkTls(config);
   // The port comes first: a start that can't have it must not touch a drive.
   let handler: ExchangeHandler = async (exchange) => exchange.send(503, [['Retry-After', '1']]);
-  const listener = await bind(config, logger, (exchange) => handler(exchange));
+  const shares = descriptorSharesOf(config);
+  const listener = await bind({ config, logger, shares }, (exchange) => handler(exchange));
   const closeListener = once(() => listener.close(drainMilliseconds));
   closers.push(closeListener);
-  const { engine, summary } = await openHouse(start, closers);
+  const { engine, summary } = await openHouse({ ...start, shares }, closers);
   handler = createHandler({
     engine,
     operations,
@@ -122,7 +126,7 @@ interface House {
 }
 
 /** Everything below HTTP: drives, bytes on them, state store, journal, engine. */
-async function openHouse({ config, logger, threads }: Start, closers: Closers): Promise<House> {
+async function openHouse({ config, logger, threads, shares }: Start & { shares: DescriptorShares }, closers: Closers): Promise<House> {
   const log = logOf(logger);
   const drives = await openHouseDrives(config, log);
   closers.push(() => drives.close());
@@ -135,7 +139,17 @@ async function openHouse({ config, logger, threads }: Start, closers: Closers): 
   closers.push(() => closeAll(below));
   closers.push(() => closeAll(handed));
   const callsMax = callSharesOf(config).eachShardThread;
-  const shards = { drives, threads: config.threads, callsMax, started: threads, diskModule: nodeDiskModule, clock: systemClock, log };
+  const openFilesMax = shares.keptFiles;
+  const shards = {
+    drives,
+    threads: config.threads,
+    callsMax,
+    openFilesMax,
+    started: threads,
+    diskModule: nodeDiskModule,
+    clock: systemClock,
+    log,
+  };
   const workers = closing(openWorkers(shards), handed);
   const { journal, store, description } = await openRecords({ config, drives, log, followers }, { below, handed });
   // The healer, which starts with the blob store, reads rows: they have to be all there.
@@ -254,11 +268,22 @@ async function stateDrives(drives: Drives, log: Log): Promise<StoreDrive[]> {
   });
 }
 
-async function bind(config: ServerConfig, logger: Logger, handler: ExchangeHandler): Promise<Listener> {
+/** @throws StartRefused */
+function descriptorSharesOf({ drives, threads }: ServerConfig): DescriptorShares {
+  const descriptors = descriptorsMax() ?? Number.POSITIVE_INFINITY;
+  const shares = shareDescriptors({ descriptors, drives: drives.length, threads });
+  if ('refused' in shares) throw new StartRefused(shares.refused);
+  return shares;
+}
+
+type Binding = { readonly config: ServerConfig; readonly logger: Logger; readonly shares: DescriptorShares };
+
+async function bind({ config, logger, shares }: Binding, handler: ExchangeHandler): Promise<Listener> {
   const { host, port, tls, transport } = config;
   const report = (defect: unknown) => logger.error({ err: defect }, 'an answer was cut short');
+  const full = (facts: CapReport) => logger.warn(facts, 'connections are at their limit: idle ones are closed for new ones');
   try {
-    return await openListener(transport, { host, port, tls, report }, handler);
+    return await openListener(transport, { host, port, tls, report, full, connectionsMax: shares.connectionsMax }, handler);
   } catch (error) {
     throw new StartRefused(`cannot listen on ${host}:${port}: ${(error as Error).message}`);
   }

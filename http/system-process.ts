@@ -6,6 +6,18 @@ export interface ProcessIdentity {
   readonly mark: string;
 }
 
+/** What this process may have open at once; undefined where the system doesn't tell. Node.js raises it to the hard limit while it starts. */
+export function descriptorsMax(): number | undefined {
+  try {
+    const soft = /^Max open files +(\S+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+    return soft === 'unlimited' ? undefined : Number(soft);
+  } catch {
+    const { userLimits } = process.report.getReport() as { userLimits?: { open_files?: { soft: number | 'unlimited' } } };
+    const soft = userLimits?.open_files?.soft;
+    return typeof soft === 'number' ? soft : undefined;
+  }
+}
+
 /** This process. */
 export function thisProcess(): ProcessIdentity {
   return { pid: process.pid, mark: markOf(process.pid) ?? '' };

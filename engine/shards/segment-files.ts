@@ -2,8 +2,8 @@
 import type { Disk, DiskFile } from '../../journal/disk.ts';
 import { segmentDirectory, segmentPath } from './block.ts';
 
-/** Open files of one drive in one worker. */
-const openFilesMax = 64;
+/** Open files of one drive in one worker, unless descriptors are few. */
+const openFilesMaxDefault = 64;
 
 export interface SegmentName {
   readonly set: number;
@@ -18,11 +18,13 @@ interface OpenFile {
 
 export class SegmentFiles {
   private readonly disk: Disk;
+  private readonly openFilesMax: number;
   /** By mode and path. */
   private readonly files = new Map<string, OpenFile>();
 
-  constructor(disk: Disk) {
+  constructor(disk: Disk, openFilesMax = openFilesMaxDefault) {
     this.disk = disk;
+    this.openFilesMax = openFilesMax;
   }
 
   /** Fills `target` from `position`; the bytes read, fewer at the end of the file. Throws what the disk throws. */
@@ -54,7 +56,7 @@ export class SegmentFiles {
     open.users += 1;
     this.files.delete(key);
     this.files.set(key, open);
-    if (this.files.size > openFilesMax) this.drop(...this.files.entries().next().value!);
+    if (this.files.size > this.openFilesMax) this.drop(...this.files.entries().next().value!);
     try {
       return await work(await open.file);
     } catch (error) {

@@ -32,6 +32,8 @@ export interface WorkerPlan {
   readonly segmentStep: number;
   /** Calls that it may have under way on one drive; undefined: any number. */
   readonly callsMax?: number | undefined;
+  /** Segment files that it keeps open on one drive, apart from those it writes. */
+  readonly openFilesMax?: number | undefined;
 }
 export interface SetPlan {
   readonly firstSegment: number;
@@ -116,7 +118,7 @@ export class ShardWorker {
   private openSet(plan: SetPlan, set: number): SetState {
     const drives = plan.drives.map(({ readable, writable }, slot) => {
       const disk = this.parts.disks[set]![slot]!;
-      return { slot, disk, readable, writable, epoch: 0, files: new SegmentFiles(disk) };
+      return { slot, disk, readable, writable, epoch: 0, files: new SegmentFiles(disk, this.parts.plan.openFilesMax) };
     });
     const onTrouble = (slot: number, error: Error) => this.tellTrouble(set, slot, error);
     let next = plan.firstSegment;

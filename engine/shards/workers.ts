@@ -40,6 +40,8 @@ export interface WorkersParts {
   readonly log: Log;
   /** Calls that each thread may have under way on one drive; undefined: any number. */
   readonly callsMax?: number;
+  /** Segment files that each thread keeps open on one drive. */
+  readonly openFilesMax?: number;
   /** Bytes of all stripe buffers; undefined: `stripeMemoryBytes`. */
   readonly stripeMemoryBytes?: number;
 }
@@ -122,6 +124,7 @@ export class Workers {
         drives: set.map(({ disk, readable, writable }) => ({ name: disk.name, readable, writable })),
       })),
       callsMax: this.parts.callsMax,
+      openFilesMax: this.parts.openFilesMax,
     };
     link.connect(await this.openPort(plan, link));
     return link;

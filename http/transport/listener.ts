@@ -3,12 +3,17 @@
  * picks one; one raw-socket conformance suite (test/contracts) runs over both.
  */
 import type { Body } from '../../engine/body.ts';
+import type { CapReport } from './connection-cap.ts';
 
 export interface ListenerOptions {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** Connections open at one time; undefined: any number. An idle one is closed for each beyond, where the transport knows which are idle. */
+  readonly connectionsMax?: number;
+  /** Told, now and then, that there were more. */
+  readonly full?: (report: CapReport) => void;
   /** Told of what nobody can be answered any more: what the handler threw, that it gave no answer, that a body broke while it was streamed. */
   readonly report?: (defect: unknown) => void;
 }

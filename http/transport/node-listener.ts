@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { capServer } from './connection-cap.ts';
 import { type ExchangeHandler, exchangesMax, type Listener, type ListenerOptions } from './listener.ts';
 import { NodeExchange, type NodeSurroundings } from './node-exchange.ts';
 import { frameRequest, headerBytesMax } from './request-framing.ts';
@@ -33,6 +34,8 @@ export async function openNodeListener(options: ListenerOptions, handler: Exchan
   const server = tls ? await createSecureServer(serverOptions, tls) : createServer(serverOptions);
   // Beyond this count Node drops headers silently; their bytes are bounded above.
   server.maxHeadersCount = 0;
+  const { connectionsMax, full = () => undefined } = options;
+  if (connectionsMax !== undefined) capServer(server, connectionsMax, full);
   const listener = new NodeListener(server, options, handler);
   await listener.listen(options.host, options.port);
   return listener;

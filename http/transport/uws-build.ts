@@ -14,6 +14,8 @@ export interface UwsModule {
 }
 
 export interface UwsApp {
+  /** Told of connections: 1 for one that comes, -1 for one that goes. Not in old builds. */
+  filter?(handler: (response: Pick<UwsResponse, 'close'>, change: number) => void): UwsApp;
   any(pattern: string, handler: (response: UwsResponse, request: UwsRequest) => void): UwsApp;
   listen(host: string, port: number, options: number, opened: (socket: UwsListenSocket | false) => void): UwsApp;
   /** Closes every connection at once. */
@@ -92,12 +94,14 @@ export const uwsLimits: readonly string[] = [
   'Expect: 100-continue is answered before a request is authorised, so the body of a refused request is sent all the same.',
   'A second request on a connection whose first is not answered yet closes it: no pipelining.',
   'An answer that comes before a body of more than 16 MiB was read waits until 16 MiB or 10 seconds of it have been dropped.',
+  'At the limit of connections new ones are refused, while idle ones last.',
   'Idle connections are closed after 10 to 35 seconds, and so is a client that takes nothing for as long.',
 ];
 
 /** What the build of 2023 lacks beside that; measured with raw sockets, asserted by the conformance suite. */
 export const oldUwsLimits: readonly string[] = [
   'Plain HTTP only.',
+  'Connections are not limited: clients can use up the descriptors of the process.',
   'A Content-Length of 1,000,000,000 or more closes the connection: larger objects need multipart uploads.',
   'At most 48 headers: with more the connection hangs and is closed after 10 seconds.',
   'At most 4096 bytes of headers when they arrive in several packets: with more the connection is closed.',

@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import { type CapReport, ConnectionCap } from './connection-cap.ts';
 import { type ExchangeHandler, exchangesMax, type Listener, type ListenerOptions } from './listener.ts';
 import { frameRequest, headerBytesMax } from './request-framing.ts';
 import type { UwsApp, UwsBuild, UwsListenSocket, UwsModule, UwsRequest, UwsResponse } from './uws-build.ts';
@@ -55,6 +56,8 @@ class UwsListener implements Listener, UwsSurroundings {
     this.#uws = build.uws;
     this.#app = app;
     this.#handler = handler;
+    const { connectionsMax, full = () => undefined } = options;
+    if (connectionsMax !== undefined) capApp(app, connectionsMax, full);
     app.any('/*', (response, request) => this.#accept(response, request));
   }
 
@@ -143,5 +146,22 @@ function refuse(response: UwsResponse, status: string, reason: string): void {
       response.writeHeader('Content-Type', 'text/plain');
       response.end(reason, true);
     });
+  });
+}
+
+/** This transport doesn't tell which connections are idle, and closes those by itself after ten seconds: the one that comes is refused. */
+function capApp(app: UwsApp, connectionsMax: number, full: (report: CapReport) => void): void {
+  const cap = new ConnectionCap<number>({ connectionsMax, report: full, close: () => undefined });
+  // They come and go by number only: what is counted is how many there are.
+  let open = 0;
+  const eachConnection = app.filter?.bind(app);
+  eachConnection?.((response, change) => {
+    if (change > 0) {
+      open += 1;
+      if (open > connectionsMax) {
+        cap.refuse();
+        response.close();
+      }
+    } else open -= 1;
   });
 }

@@ -1,6 +1,6 @@
 /** The built server as a child process on directories and a port of its own, and a client for it. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,6 +23,8 @@ export interface ServerOptions {
   /** More flags. */
   readonly args?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** What it may have open at once. */
+  readonly descriptors?: number;
   /** How long it may take to serve. */
   readonly readyMilliseconds?: number;
 }
@@ -33,7 +35,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   const directory = options.directory ?? own?.path ?? '';
   const drives = join(directory, `drive{1...${options.drives ?? 6}}`);
   const args = ['server', '--drives', drives, '--address', `127.0.0.1:${options.port ?? 0}`, ...(options.args ?? [])];
-  const server = new RunningServer(spawnServer(args, options.environment), directory, () => own?.remove());
+  const server = new RunningServer(spawnServer(args, options), directory, () => own?.remove());
   try {
     await server.ready(options.readyMilliseconds);
     return server;
@@ -50,8 +52,11 @@ export function cleanEnvironment(more: Readonly<Record<string, string>> = {}): N
   return { ...Object.fromEntries(inherited), ...more };
 }
 
-function spawnServer(args: readonly string[], environment?: Readonly<Record<string, string>>): ChildProcess {
-  return spawn(process.execPath, [serverProgram, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: cleanEnvironment(environment) });
+function spawnServer(args: readonly string[], { environment, descriptors }: ServerOptions): ChildProcess {
+  const options: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'], env: cleanEnvironment(environment) };
+  if (descriptors === undefined) return spawn(process.execPath, [serverProgram, ...args], options);
+  const limited = `ulimit -n ${descriptors} && exec "$0" "$@"`;
+  return spawn('/bin/sh', ['-c', limited, process.execPath, serverProgram, ...args], options);
 }
 
 export class RunningServer {
