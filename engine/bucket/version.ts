@@ -26,13 +26,14 @@ export interface Version {
 
 /**
  * Where the bytes of a version are: `none` an empty body or a delete marker, `inline` the row in `bodies`, `manifest` the row in
- * `manifests` (every multipart object), else slices of blobs in the order of the bytes.
+ * `manifests` (every multipart object, and copies of those with many parts), else slices of blobs in the order of the bytes.
  */
 export type Content = 'none' | 'inline' | 'manifest' | readonly BlobRef[];
 
-/** The row in `manifests` of a multipart object. */
+/** The row in `manifests`. */
 export interface Manifest {
   readonly refs: readonly BlobRef[];
+  /** None in a copy, which is one object. */
   readonly parts: readonly ManifestPart[];
   /** The upload this object came from; '' for a copy of one. */
   readonly uploadId: string;

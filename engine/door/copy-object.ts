@@ -1,20 +1,24 @@
-/** CopyObject: references to the source's blobs, or its inline bytes again. Bytes are read only for a checksum that is not known yet. */
+/** CopyObject: references to the source's blobs, or its inline bytes again. Bytes are read only for an ETag or a checksum that is not known yet. */
+
+import type { ChecksumAlgorithm, DigestName } from '../body.ts';
 import { bucketKind } from '../bucket/bucket-kind.ts';
 import type { NewObject } from '../bucket/commands.ts';
 import { refuseCopy } from '../bucket/preconditions.ts';
 import { nameKey, tables } from '../bucket/row-keys.ts';
-import { shownVersionId } from '../bucket/version.ts';
+import { shownVersionId, type Version } from '../bucket/version.ts';
 import { isRejection, type Rejection, reject } from '../rejection.ts';
 import type * as v from '../vocabulary.ts';
-import { digestBody } from './digest-stream.ts';
 import { type Door, entropyOf, type Outcome } from './door.ts';
 import { refuseEarly } from './object-commands.ts';
-import { type Bytes, bytesOf, manifestOf, openBytes } from './object-content.ts';
+import { type Bytes, bytesOf, digestBytes } from './object-content.ts';
 import { type Located, locate, placeOf, readAttemptsMax, tooBusy } from './object-queries.ts';
 import { singleBodyBytesMax, wholeChecksum } from './store-body.ts';
 
 /** Not taken over with the COPY directive: they belong to a place, not to the bytes, and each copy says its own. */
 const headersOfPlace = ['x-amz-website-redirect-location', 'x-amz-storage-class'];
+
+/** Slices of blobs in the row of a version, which listings read; more of them get a row of their own. */
+const versionRefsMax = 4;
 
 export async function copyObject(door: Door, caller: v.Caller, command: v.CopyObject): Outcome<v.Copied> {
   const { bucket, key, conditions } = command;
@@ -71,27 +75,36 @@ function refuseSame(source: Located, command: v.CopyObject): Rejection | undefin
 /** undefined: the source has gone since its row was read. */
 async function objectOf(door: Door, source: Located, command: v.CopyObject): Promise<NewObject | undefined> {
   const { version } = source;
-  const place = placeOf(source);
-  const bytes = bytesOf(door.rows, place);
-  const manifest = version.content === 'manifest' ? manifestOf(door.rows, place) : undefined;
-  if (bytes === undefined || (version.content === 'manifest' && manifest === undefined)) return undefined;
-  let { checksum } = version;
-  if (command.algorithm !== undefined && command.algorithm !== checksum?.algorithm) {
-    const digests = await digestBody(await openBytes(door, bytes, 0, version.size), [command.algorithm]);
-    checksum = wholeChecksum(command.algorithm, digests);
-    if (!stillThere(door, bytes)) return undefined;
-  }
+  const bytes = bytesOf(door.rows, placeOf(source));
+  if (bytes === undefined) return undefined;
+  const algorithm = command.algorithm ?? version.checksum?.algorithm ?? 'CRC64NVME';
+  const missing = unknownOf(version, algorithm);
+  const taken = missing.length === 0 ? {} : await digestBytes(door, bytes, { offset: 0, length: version.size }, missing);
+  if (missing.length > 0 && !stillThere(door, bytes)) return undefined;
+  const refs = 'inline' in bytes ? [] : bytes.refs;
   return {
     size: version.size,
-    etag: version.etag,
-    checksum,
+    etag: taken.MD5?.toString('hex') ?? version.etag,
+    checksum: missing.includes(algorithm) ? wholeChecksum(algorithm, taken) : version.checksum,
     metadata: command.metadata ?? placed(version.metadata, command.placement),
     tags: command.tags ?? version.tags,
     inline: 'inline' in bytes ? bytes.inline : undefined,
-    refs: 'inline' in bytes ? [] : bytes.refs,
+    refs,
     blobs: [],
-    manifest,
+    manifest: refs.length > versionRefsMax ? { refs, parts: [], uploadId: '' } : undefined,
   };
+}
+
+/**
+ * A copy is one object, whatever its source was put together from. The MD5 of the whole can't be had from those of the parts, nor a
+ * checksum of the whole from a digest of the parts': then the bytes are read, once for both.
+ */
+function unknownOf({ checksum, partCount }: Version, algorithm: ChecksumAlgorithm): DigestName[] {
+  const known = checksum?.type === 'FULL_OBJECT' && checksum.algorithm === algorithm;
+  const missing = new Set<DigestName>();
+  if (partCount > 0) missing.add('MD5');
+  if (!known) missing.add(algorithm);
+  return [...missing];
 }
 
 /** Reading takes its time: a blob may have been reclaimed behind it. */

@@ -13,9 +13,8 @@ import type { PartRow } from '../upload/parts.ts';
 import { findUpload } from '../upload/queries.ts';
 import type * as v from '../vocabulary.ts';
 import { locateSource, refuseSize, stillThere } from './copy-object.ts';
-import { digestBody } from './digest-stream.ts';
 import type { Door, Outcome } from './door.ts';
-import { bytesOf, openBytes, sliceRefs } from './object-content.ts';
+import { bytesOf, digestBytes, openBytes, sliceRefs } from './object-content.ts';
 import { type Located, placeOf, readAttemptsMax, tooBusy } from './object-queries.ts';
 import { storeBody, wholeChecksum } from './store-body.ts';
 
@@ -182,8 +181,7 @@ async function copySlice(door: Door, copy: PartCopy, partNumber: number, time: n
     const own: BlobRef[] = blob === undefined ? [] : [{ blob: blob.id, offset: 0, length: slice.length }];
     return { part: partRow({ ...base, refs: own }, digests, upload), blobs: blob === undefined ? [] : [blob] };
   }
-  const digests =
-    knownDigests(copy, algorithm) ?? (await digestBody(await openBytes(door, bytes, slice.offset, slice.length), digestNames));
+  const digests = knownDigests(copy, algorithm) ?? (await digestBytes(door, bytes, slice, digestNames));
   return stillThere(door, { refs }) ? { part: partRow({ ...base, refs }, digests, upload), blobs: [] } : undefined;
 }
 

@@ -1,12 +1,13 @@
 /** The bytes of a version, wherever they are. */
 import { StateStoreCorrupt } from '../../snapshots/state-store.ts';
 import type { RowView } from '../actor/decider.ts';
-import type { Body } from '../body.ts';
+import type { Body, DigestName, Digests } from '../body.ts';
 import { manifestParts, manifestRefs, unpack, unpackBlob } from '../bucket/codec.ts';
 import { contentKey, nameKey, tables } from '../bucket/row-keys.ts';
-import type { Manifest, ManifestPart, Version } from '../bucket/version.ts';
+import type { ManifestPart, Version } from '../bucket/version.ts';
 import { Fault } from '../fault.ts';
-import type { Blob, BlobRef } from '../shards/blob-store.ts';
+import type { Blob, BlobRef, BlobSlice } from '../shards/blob-store.ts';
+import { digestsOf } from '../shards/digester.ts';
 import type { Door } from './door.ts';
 
 export interface Place {
@@ -43,12 +44,6 @@ export function partsOf(rows: RowView, place: Place): readonly ManifestPart[] | 
   return row === undefined ? undefined : manifestParts(unpack(row));
 }
 
-export function manifestOf(rows: RowView, place: Place): Manifest | undefined {
-  const bytes = bytesOf(rows, place);
-  const parts = partsOf(rows, place);
-  return bytes === undefined || parts === undefined || 'inline' in bytes ? undefined : { refs: bytes.refs, parts, uploadId: '' };
-}
-
 /** Slices that make up [offset, offset + length). */
 export function sliceRefs(refs: readonly BlobRef[], offset: number, length: number): BlobRef[] {
   const slices: BlobRef[] = [];
@@ -70,6 +65,23 @@ export async function openBytes(door: Door, bytes: Bytes, offset: number, length
   if (slices.length === 0) return bodyOf(Buffer.alloc(0));
   const first = await openSlice(door, slices[0]!);
   return slices.length === 1 ? first : new ChainedBody(door, first, slices);
+}
+
+/** Bytes on drives are read and hashed in a shard thread; inline ones are few. Fault 'unavailable' below read quorum. */
+export async function digestBytes(
+  door: Door,
+  bytes: Bytes,
+  slice: { offset: number; length: number },
+  names: readonly DigestName[],
+): Promise<Digests> {
+  const { offset, length } = slice;
+  if ('inline' in bytes) return digestsOf(names, bytes.inline.subarray(offset, offset + length));
+  return door.blobs.digest(blobSlices(door.rows, sliceRefs(bytes.refs, offset, length)), names);
+}
+
+/** One by one: an object may have ten thousand. */
+function* blobSlices(rows: RowView, refs: readonly BlobRef[]): Iterable<BlobSlice> {
+  for (const { blob, offset, length } of refs) yield { blob: findBlob(rows, blob), offset, length };
 }
 
 export function bodyOf(bytes: Uint8Array): Body {

@@ -45,7 +45,16 @@ export interface BlobStore {
   write(body: Body, options: WriteOptions): Promise<StoredBody>;
   /** Bytes [offset, offset + length) of the blob. The first stripe is read and proved before this resolves. Fault 'unavailable' below read quorum. */
   read(blob: Blob, offset: number, length: number): Promise<Body>;
+  /** Digests of the slices, one behind the other, without their bytes passing this thread. Fault 'unavailable' below read quorum. */
+  digest(slices: Iterable<BlobSlice>, names: readonly DigestName[]): Promise<Digests>;
   close(): Promise<void>;
+}
+
+/** Bytes [offset, offset + length) of a blob. */
+export interface BlobSlice {
+  readonly blob: Blob;
+  readonly offset: number;
+  readonly length: number;
 }
 
 export interface WriteOptions {

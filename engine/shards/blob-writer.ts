@@ -4,7 +4,7 @@ import type { Body } from '../body.ts';
 import type { Blob, StoredBody, WriteOptions } from './blob-store.ts';
 import { stripeBytesMax } from './block.ts';
 import { BodySource, shortStripeBytesMin } from './body-source.ts';
-import { digestsOf } from './digester.ts';
+import { digestsOf, receivedDigests } from './digester.ts';
 import type { BeginWrite, WriteSealed } from './shard-messages.ts';
 import type { WorkerLink, WriteTicket } from './worker-link.ts';
 
@@ -59,7 +59,7 @@ async function writeStripes(source: BodySource, options: WriteOptions, target: B
   try {
     const length = await sendStripes(source, options, target, ticket);
     const sealed = await ticket.sealed;
-    return { length, digests: rawDigests(sealed), inline: undefined, blob: blobOf(target, length, sealed) };
+    return { length, digests: receivedDigests(sealed.digests), inline: undefined, blob: blobOf(target, length, sealed) };
   } catch (error) {
     link.abortWrite(ticket.writer);
     throw error;
@@ -123,9 +123,4 @@ async function fillStripe(source: BodySource, buffer: Buffer, terms: StripeTerms
 function blobOf(target: BlobTarget, length: number, sealed: WriteSealed): Blob {
   const { blob: id, set, dataShards, parityShards } = target;
   return { id, length, set, dataShards, parityShards, extents: sealed.extents, missed: sealed.missed };
-}
-
-/** Buffers lose their class on the way through a port. */
-function rawDigests(sealed: WriteSealed): StoredBody['digests'] {
-  return Object.fromEntries(Object.entries(sealed.digests).map(([name, bytes]) => [name, Buffer.from(bytes)]));
 }

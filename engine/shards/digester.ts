@@ -61,6 +61,11 @@ function openDigest(name: DigestName, kernel: Kernel): Running {
   }
 }
 
+/** From a worker's message: buffers lose their class on the way through a port. */
+export function receivedDigests(digests: Digests): Digests {
+  return Object.fromEntries(Object.entries(digests).map(([name, bytes]) => [name, Buffer.from(bytes)]));
+}
+
 function bigEndian32(value: number): Buffer {
   const bytes = Buffer.allocUnsafe(4);
   bytes.writeUInt32BE(value >>> 0);

@@ -1,10 +1,11 @@
 /** Composes drives, workers, writer, reader, healer and reclaimer into the store of blobs. */
 import { assert } from '../assert.ts';
-import type { Body } from '../body.ts';
+import type { Body, DigestName, Digests } from '../body.ts';
 import type { Randomness } from '../clock.ts';
 import { Fault } from '../fault.ts';
+import { digestBlobs } from './blob-digest.ts';
 import { openBlobBody } from './blob-reader.ts';
-import type { Blob, BlobStore, StoredBody, WriteOptions } from './blob-store.ts';
+import type { Blob, BlobSlice, BlobStore, StoredBody, WriteOptions } from './blob-store.ts';
 import { type BlobTarget, writeBlob } from './blob-writer.ts';
 import type { Drive } from './drive.ts';
 import { Healer } from './healer.ts';
@@ -67,6 +68,10 @@ export class DriveBlobStore implements BlobStore {
   async read(blob: Blob, offset: number, length: number): Promise<Body> {
     assert(offset >= 0 && length >= 0 && offset + length <= blob.length, 'the slice lies inside the blob');
     return openBlobBody(blob, { offset, length }, this.workers.idlest());
+  }
+
+  async digest(slices: Iterable<BlobSlice>, names: readonly DigestName[]): Promise<Digests> {
+    return digestBlobs(slices, names, this.workers.idlest());
   }
 
   /** Writes the blob anew, in a segment that is open now: the same id and bytes, other extents. What lay in the old ones is garbage then. */

@@ -8,6 +8,7 @@ export type ToWorker =
   | AbortWrite
   | ReadStripe
   | MendStripe
+  | HashBytes
   | SyncSegment
   | WalkSegment
   | DriveNews
@@ -49,6 +50,18 @@ export interface ReadStripe {
   readonly from: number;
   readonly length: number;
   readonly direct: boolean;
+}
+
+/** Bytes to be hashed, which stay at `place` until the answer. Answers `value`: the digest's number, and the last one `digests`. */
+export interface HashBytes {
+  readonly kind: 'hash';
+  readonly job: number;
+  /** undefined: a new one. */
+  readonly digest: number | undefined;
+  readonly names: readonly DigestName[];
+  readonly place: number;
+  readonly bytes: number;
+  readonly last: boolean;
 }
 
 /** The block of `slot` is to be there and intact: checked, and rewritten from the others where it isn't. */
@@ -138,7 +151,7 @@ export interface BufferFreed {
   readonly place: number;
 }
 /**
- * Answer of read (`value`: where the bytes lie, -1 where the buffer is held), mend (1: rewritten), sync, walk (`stripes`, and `value` where to go on, -1 at
+ * Answer of read (`value`: where the bytes lie, -1 where the buffer is held), mend (1: rewritten), sync, hash, walk (`stripes`, and `value` where to go on, -1 at
  * the end), forget (`value`: 1 when no writer needs them) and close.
  */
 export interface JobDone {
@@ -146,6 +159,7 @@ export interface JobDone {
   readonly job: number;
   readonly value: number;
   readonly stripes?: readonly StripePlace[];
+  readonly digests?: Digests;
 }
 export interface JobFailed {
   readonly kind: 'undone';

@@ -4,6 +4,7 @@
  */
 import { type Disk, inTime } from '../../journal/disk.ts';
 import type { StripePlace } from './block.ts';
+import { BodyDigest } from './body-digest.ts';
 import { quorumMilliseconds, type Timer } from './drive-votes.ts';
 import { type ErasureCode, openErasureCode, openKernel } from './erasure-code.ts';
 import type { Kernel, KernelMemory } from './kernel.ts';
@@ -11,7 +12,17 @@ import { Md5Lanes } from './md5-lanes.ts';
 import { type DriveView, SegmentAppender } from './segment-appender.ts';
 import { SegmentFiles } from './segment-files.ts';
 import { walkSegment } from './segment-walker.ts';
-import type { DriveNews, FromWorker, MendStripe, ReadStripe, SyncSegment, ToWorker, WalkSegment, WriteStripe } from './shard-messages.ts';
+import type {
+  DriveNews,
+  FromWorker,
+  HashBytes,
+  MendStripe,
+  ReadStripe,
+  SyncSegment,
+  ToWorker,
+  WalkSegment,
+  WriteStripe,
+} from './shard-messages.ts';
 import { ShardWriter } from './shard-writer.ts';
 import { type ReadableDrive, StripeReader, StripeUnreadable } from './stripe-reader.ts';
 
@@ -68,6 +79,8 @@ export class ShardWorker {
   private readonly deployment: Buffer;
   private readonly sets: readonly SetState[];
   private readonly writers = new Map<number, ShardWriter>();
+  /** Of blobs that are there, under way. */
+  private readonly digests = new Map<number, BodyDigest>();
   private readonly mendQueue = new Map<string, { readonly stripe: StripePlace; readonly slot: number }>();
   /** Mending is done one block after the other: there is one buffer for it. */
   private mending: Promise<unknown> = Promise.resolve();
@@ -94,6 +107,9 @@ export class ShardWorker {
         return;
       case 'read':
         this.answer(message.job, this.read(message));
+        return;
+      case 'hash':
+        this.hash(message).catch((error: Error) => this.fail(message.job, error));
         return;
       case 'mend':
         this.answer(message.job, this.enqueueMend(message));
@@ -180,6 +196,15 @@ export class ShardWorker {
     return -1;
   }
 
+  private async hash({ job, digest = job, names, place, bytes, last }: HashBytes): Promise<void> {
+    const { kernel, md5Lanes, memory } = this;
+    const running = this.digests.get(digest) ?? new BodyDigest(names, { kernel, md5Lanes, memory });
+    if (last) this.digests.delete(digest);
+    else this.digests.set(digest, running);
+    if (bytes > 0) await running.take(place, bytes);
+    this.parts.post({ kind: 'done', job, value: digest, ...(last && { digests: running.digests() }) });
+  }
+
   private noteDamage(stripe: StripePlace, slot: number): void {
     const name = `${stripe.set}/${stripe.segment}/${stripe.offset}/${slot}`;
     if (this.mendQueue.has(name) || this.mendQueue.size >= mendQueueMax) return;
@@ -251,7 +276,11 @@ export class ShardWorker {
   private answer(job: number, work: Promise<number>): void {
     work.then(
       (value) => this.parts.post({ kind: 'done', job, value }),
-      (error: Error) => this.parts.post({ kind: 'undone', job, unreadable: error instanceof StripeUnreadable, reason: error.message }),
+      (error: Error) => this.fail(job, error),
     );
+  }
+
+  private fail(job: number, error: Error): void {
+    this.parts.post({ kind: 'undone', job, unreadable: error instanceof StripeUnreadable, reason: error.message });
   }
 }

@@ -7,13 +7,13 @@ import { DriveHangs } from '../../journal/disk.ts';
 import type { Digests } from '../body.ts';
 import type { Extent } from './blob-store.ts';
 import { blockBytesOf, extendExtents, headBytesOf, type StripePlace, shardBytesOf, slotOf, stripeBytesMax, writeHead } from './block.ts';
-import { type Digester, openDigester } from './digester.ts';
+import { BodyDigest } from './body-digest.ts';
 import type { DriveLane } from './drive-lane.ts';
 import { collectVotes, type Timer, type Vote, type Votes } from './drive-votes.ts';
 import type { ErasureCode } from './erasure-code.ts';
 import type { Kernel } from './kernel.ts';
 import { writeQuorumOf } from './layout.ts';
-import type { Md5Lanes, Md5Stream } from './md5-lanes.ts';
+import type { Md5Lanes } from './md5-lanes.ts';
 import type { OpenSegment, SegmentAppender } from './segment-appender.ts';
 import type { BeginWrite } from './shard-messages.ts';
 import { NobodyOnTime } from './whose-trouble.ts';
@@ -66,8 +66,7 @@ export class ShardWriter {
   private readonly parts: WriterParts;
   private readonly begin: BeginWrite;
   private readonly life = createActor(lifeCycle);
-  private readonly digester: Digester;
-  private readonly md5: Md5Stream | undefined;
+  private readonly digest: BodyDigest;
   private readonly quorum: number;
   private readonly extents: Extent[] = [];
   /** One entry for each allotment. */
@@ -84,11 +83,7 @@ export class ShardWriter {
     this.begin = begin;
     const { dataShards, parityShards } = parts.code;
     this.quorum = writeQuorumOf(dataShards, parityShards);
-    this.digester = openDigester(
-      begin.digests.filter((name) => name !== 'MD5'),
-      parts.kernel,
-    );
-    this.md5 = begin.digests.includes('MD5') ? parts.md5Lanes.open() : undefined;
+    this.digest = new BodyDigest(begin.digests, parts);
     this.tails = Array.from({ length: dataShards + parityShards }, () => Promise.resolve());
     this.lanes = this.tails.map(() => new Set());
     this.life.start();
@@ -107,8 +102,7 @@ export class ShardWriter {
     }
     const shape = this.encode(buffer, bytes);
     const written = this.send(shape);
-    const hashed = this.md5?.update(buffer, bytes);
-    this.digester.update(this.parts.memory.subarray(buffer, buffer + bytes), buffer);
+    const hashed = this.digest.take(buffer, bytes);
     void this.settle(written, buffer, hashed);
     if (last) void this.seal(hashed);
   }
@@ -174,8 +168,7 @@ export class ShardWriter {
     if (votes.took.size < this.quorum) return this.giveUp(`${votes.took.size} of ${this.quorum} drives needed made the body durable`);
     const missed = this.tails.map((_, slot) => slot).filter((slot) => !votes.took.has(slot));
     await hashed;
-    const digests = { ...this.digester.digests(), ...(this.md5 && { MD5: this.md5.digest() }) };
-    const ending = { sealed: true as const, extents: this.extents, missed, digests };
+    const ending = { sealed: true as const, extents: this.extents, missed, digests: this.digest.digests() };
     if (this.end({ type: missed.length === 0 ? 'allTook' : 'quorumTook' })) this.parts.ended(ending);
   }
 

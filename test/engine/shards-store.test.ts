@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import { checksumAlgorithms } from '../../engine/body.ts';
+import type { Blob } from '../../engine/shards/blob-store.ts';
+import { digestsOf } from '../../engine/shards/digester.ts';
 import { bodyOf, collect, md5, openHouse, withDirectories } from './shards-fixture.ts';
 
 const sizes = [1, 63, 8 * 1024, 65_535, 65_536, 65_537, 128 * 1024 + 1, 1024 * 1024 - 1, 1024 * 1024, 1024 * 1024 + 1, 5 * 1024 * 1024 + 7];
@@ -35,6 +38,42 @@ for (const threads of [0, 2]) {
       });
     });
   }
+}
+
+for (const threads of [0, 2]) {
+  test(`${threads} threads: digests of blobs are taken where they are read, and a failed one leaves nothing held`, async () => {
+    await withDirectories(6, async (disks) => {
+      const house = await openHouse(disks, threads);
+      try {
+        const bytes = [randomBytes(3 * 1024 * 1024 + 5), randomBytes(10), randomBytes(70_000)];
+        const blobs = await Promise.all(bytes.map((each) => house.put(each)));
+        const [large, small, middle] = blobs as [Blob, Blob, Blob];
+        const slices = [
+          { blob: large, offset: 1_000_001, length: 2_000_000 },
+          { blob: small, offset: 0, length: 10 },
+          { blob: middle, offset: 5, length: 0 },
+          { blob: middle, offset: 69_999, length: 1 },
+        ];
+        const whole = Buffer.concat(
+          slices.map(({ blob, offset, length }) => bytes[blobs.indexOf(blob)]!.subarray(offset, offset + length)),
+        );
+        const expected = digestsOf(checksumAlgorithms, whole);
+        const { freeBuffers } = house.store;
+        const all = await Promise.all(Array.from({ length: 20 }, () => house.store.digest(slices, checksumAlgorithms)));
+        for (const digests of all) assert.deepEqual(digests, expected);
+        assert.deepEqual(await house.store.digest([], ['MD5', 'CRC32']), digestsOf(['MD5', 'CRC32'], Buffer.alloc(0)));
+        const unknown = { blob: { ...small, id: 'f'.repeat(32) }, offset: 0, length: 10 };
+        await assert.rejects(house.store.digest([slices[0]!, unknown], ['MD5']), { kind: 'unavailable' });
+        assert.deepEqual(
+          [house.store.freeBuffers, ...house.workers.links.map((link) => link.readers)],
+          [freeBuffers, ...house.workers.links.map(() => 0)],
+        );
+        assert.deepEqual(await house.store.digest(slices, ['MD5']), { MD5: expected.MD5 }, 'the next one is none the worse');
+      } finally {
+        await house.close();
+      }
+    });
+  });
 }
 
 test('readers are spread over the workers, and each is counted until it ends', async () => {

@@ -1,5 +1,6 @@
 /** CopyObject: directives, conditions, versions, the many ways to write a source. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import {
   CopyObjectCommand,
@@ -262,4 +263,31 @@ test('conditions on the source and on the target', async () => {
   }
   refused(await copy('base', source, { 'x-amz-metadata-directive': 'MERGE' }), 400, 'InvalidArgument');
   refused(await copy('base', source, { 'x-amz-tagging-directive': 'MERGE' }), 400, 'InvalidArgument');
+});
+
+test('a copy of an object of parts is one object with an MD5, read where its bytes lie', async () => {
+  const key = 'of parts';
+  const bodies = [seededBytes(5 * 1024 * 1024, 31), seededBytes(1_000_000, 32)];
+  const headers = { 'x-amz-checksum-algorithm': 'SHA256' };
+  const uploadId = xmlText(await raw.must({ method: 'POST', bucket: Bucket, key, query: { uploads: '' }, headers }), 'UploadId') ?? '';
+  const parts = [];
+  for (const [at, body] of bodies.entries()) {
+    const sent = await raw.must({ method: 'PUT', bucket: Bucket, key, query: { partNumber: String(at + 1), uploadId }, body });
+    const sum = `<ChecksumSHA256>${sent.headers['x-amz-checksum-sha256']}</ChecksumSHA256>`;
+    parts.push(`<Part><PartNumber>${at + 1}</PartNumber><ETag>${sent.headers.etag}</ETag>${sum}</Part>`);
+  }
+  const list = Buffer.from(`<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`);
+  await raw.must({ method: 'POST', bucket: Bucket, key, query: { uploadId }, body: list });
+  const source = { 'x-amz-copy-source': `/${Bucket}/${encodeURIComponent(key)}` };
+  const copied = await raw.must({ method: 'PUT', bucket: Bucket, key: 'one object', headers: source });
+  const whole = Buffer.concat(bodies);
+  const sha256 = createHash('sha256').update(whole).digest('base64');
+  assert.equal(xmlText(copied, 'ETag'), `"${createHash('md5').update(whole).digest('hex')}"`);
+  assert.deepEqual([xmlText(copied, 'ChecksumSHA256'), xmlText(copied, 'ChecksumType')], [sha256, 'FULL_OBJECT']);
+  const read = await raw.must({ method: 'GET', bucket: Bucket, key: 'one object', headers: { 'x-amz-checksum-mode': 'ENABLED' } });
+  assert.ok(read.body.equals(whole));
+  assert.deepEqual([read.headers.etag, read.headers['x-amz-checksum-sha256']], [xmlText(copied, 'ETag'), sha256]);
+  const asked = { 'x-amz-object-attributes': 'ObjectParts,Checksum' };
+  const told = await raw.must({ method: 'GET', bucket: Bucket, key: 'one object', query: { attributes: '' }, headers: asked });
+  assert.doesNotMatch(told.body.toString(), /ObjectParts/);
 });

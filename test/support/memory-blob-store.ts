@@ -28,6 +28,11 @@ export function memoryBlobStore(): MemoryBlobStore {
       if (store.away || bytes === undefined) throw new Fault('unavailable', `no blob ${blob.id}`);
       return chunks(bytes.subarray(offset, offset + length));
     },
+    async digest(slices, names) {
+      const bytes: Buffer[] = [];
+      for (const { blob, offset, length } of slices) bytes.push(await readAll(await store.read(blob, offset, length)));
+      return digestsOf(names, Buffer.concat(bytes));
+    },
     async close() {},
   };
   const stored = (bytes: Buffer, options: WriteOptions): StoredBody => {
