@@ -91,6 +91,7 @@ async function outcomeOf(
 ): Promise<S3Answer | Rejection> {
   const { method, path } = exchange;
   const sent = joinHeaders(exchange.headers);
+  if (!isMet(sent.get('expect'))) return reject('ExpectationFailed');
   const target = parseTarget(path, sent.get('host') ?? '', parts.domains);
   if (isRejection(target)) return target;
   const query = parseQuery(exchange.query);
@@ -115,6 +116,11 @@ async function outcomeOf(
   if (isRejection(length)) return length;
   const refused = unservedHeader(headers) ?? (isGuarded(request, operation) ? await strangersBucket(request, engine) : undefined);
   return refused ?? parts.operations[operation].run(request, engine);
+}
+
+/** The one expectation that HTTP has. An empty list expects nothing. */
+function isMet(expect: string | undefined): boolean {
+  return expect === undefined || /^[\s,]*(100-continue[\s,]*)*$/i.test(expect);
 }
 
 const ownerHeader = 'x-amz-expected-bucket-owner';

@@ -33,6 +33,7 @@ export const s3Errors: Readonly<Record<RejectionCode, S3Error>> = {
   },
   EntityTooLarge: { status: 400, message: 'Your proposed upload exceeds the maximum allowed size' },
   EntityTooSmall: { status: 400, message: 'Your proposed upload is smaller than the minimum allowed size' },
+  ExpectationFailed: { status: 417, message: 'The only expectation a request may have is 100-continue.' },
   ExpiredToken: { status: 400, message: 'The provided token has expired.' },
   IllegalLocationConstraintException: {
     status: 400,
@@ -96,6 +97,11 @@ export const s3Errors: Readonly<Record<RejectionCode, S3Error>> = {
     message: 'Your request header and query parameters used to make the request exceed the maximum allowed size.',
   },
   RequestTimeTooSkewed: { status: 403, message: 'The difference between the request time and the current time is too large.' },
+  RequestTimeout: {
+    status: 400,
+    message:
+      'Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed.',
+  },
   SignatureDoesNotMatch: {
     status: 403,
     message: 'The request signature we calculated does not match the signature you provided. Check your key and signing method.',
@@ -110,6 +116,7 @@ const faultCodes: Readonly<Record<FaultKind, RejectionCode>> = {
   overloaded: 'SlowDown',
   // The connection may still take an answer when only its sending half was closed.
   clientGone: 'IncompleteBody',
+  clientStalled: 'RequestTimeout',
   internal: 'InternalError',
 };
 

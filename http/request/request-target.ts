@@ -59,7 +59,8 @@ export function keyRejection(key: string): Rejection | undefined {
 /** Below one of `domains` (lower case) a host name begins with its bucket. */
 export function bucketOfHost(host: string, domains: readonly string[]): string | undefined {
   if (domains.length === 0) return undefined;
-  const name = host.replace(/:\d+$/, '').toLowerCase();
+  // A name that ends in a dot is the same one, told from the root of all names.
+  const name = host.replace(/\.?(:\d*)?$/, '').toLowerCase();
   for (const domain of domains) {
     if (name.length > domain.length + 1 && name.endsWith(domain) && name[name.length - domain.length - 1] === '.') {
       return name.slice(0, -domain.length - 1);

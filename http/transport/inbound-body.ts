@@ -75,10 +75,10 @@ export class InboundBody implements Body {
     this.#settle();
   }
 
-  /** From the transport: the connection is gone, or can't be understood any more. */
-  fail(message: string): void {
+  /** From the transport: the connection is gone, or can't be understood any more, or nothing comes on it. */
+  fail(message: string, kind: 'clientGone' | 'clientStalled' = 'clientGone'): void {
     if (this.#ended || this.#fault !== undefined) return;
-    this.#fault = new Fault('clientGone', message);
+    this.#fault = new Fault(kind, message);
     this.#reader?.reject(this.#fault);
     this.#reader = undefined;
     this.#waiting.length = 0;

@@ -14,6 +14,8 @@ export interface ListenerOptions {
   readonly connectionsMax?: number;
   /** Told, now and then, that there were more. */
   readonly full?: (report: CapReport) => void;
+  /** 60,000 unless told: how long a client may neither send nor take anything in the middle of a body. */
+  readonly stallMilliseconds?: number;
   /** Told of what nobody can be answered any more: what the handler threw, that it gave no answer, that a body broke while it was streamed. */
   readonly report?: (defect: unknown) => void;
 }

@@ -7,8 +7,8 @@ import { pump } from './pump.ts';
 import { firstValues, type HeaderList, plainAddress, type RequestFraming } from './request-framing.ts';
 import { cleanHeaderValue, isBodyless, isHeaderName } from './response-framing.ts';
 
-/** A client that neither sends what it declared nor takes what it asked for is cut off after so long. */
-const stallMilliseconds = 60_000;
+/** A client that has closed its side, and may have gone, is kept so long while there is nothing to send it in the middle of an answer. */
+const halfClosedMilliseconds = 3_000;
 
 export interface NodeRequest {
   readonly request: IncomingMessage;
@@ -17,12 +17,16 @@ export interface NodeRequest {
   readonly framing: RequestFraming;
   /** The client sends its body only after `100 Continue`. */
   readonly awaitsContinue: boolean;
+  /** No handler sees it. */
+  readonly refusal: { readonly status: number; readonly reason: string } | undefined;
 }
 
 /** What an exchange has to know of its listener. */
 export interface NodeSurroundings {
   /** No more requests are wanted on any connection. */
   readonly closing: boolean;
+  /** A client that neither sends what it declared nor takes what it asked for is cut off after so long; in a body it is told. */
+  readonly stallMilliseconds: number;
   report(defect: unknown): void;
 }
 
@@ -41,11 +45,20 @@ export class NodeExchange implements Exchange {
   readonly #inbound: InboundBody;
   readonly #around: NodeSurroundings;
   readonly #departure = new Departure();
+  readonly #refusal: NodeRequest['refusal'];
+  readonly #done: (exchange: NodeExchange) => void;
+  #isDone = false;
+  #clientEnded = false;
+  /** The client has something to read. */
+  #sending = false;
+  #patience: NodeJS.Timeout | undefined;
   #awaitsContinue: boolean;
   #answered = false;
   #byName: ReadonlyMap<string, string> | undefined;
 
-  constructor({ request, response, headers, framing, awaitsContinue }: NodeRequest, around: NodeSurroundings) {
+  /** `done`: the answer is out, or the connection gone. */
+  constructor(parts: NodeRequest, around: NodeSurroundings, done: (exchange: NodeExchange) => void) {
+    const { request, response, headers, framing, awaitsContinue, refusal } = parts;
     const target = originForm(request.url ?? '/');
     const mark = target.indexOf('?');
     this.method = request.method ?? '';
@@ -59,14 +72,35 @@ export class NodeExchange implements Exchange {
     this.#response = response;
     this.#awaitsContinue = awaitsContinue;
     this.#around = around;
+    this.#refusal = refusal;
+    this.#done = done;
     this.#inbound = framing.contentLength === 0 ? emptyBody : this.#receive();
     this.body = this.#inbound;
     response.on('error', ignore);
   }
 
-  /** From the listener: the answer is out, or the connection gone. */
+  /** From the connection: the answer is out, or the connection gone. */
   closed(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    clearTimeout(this.#patience);
     this.#departure.leave();
+    this.#done(this);
+  }
+
+  /** From the connection: the client has closed its side. What it has asked for it still gets. */
+  clientEnded(): void {
+    this.#clientEnded = true;
+    if (this.answering && !this.#sending) this.#bePatient();
+  }
+
+  /** True if the request was refused before any handler, and is answered with that. */
+  refused(): boolean {
+    if (this.#refusal === undefined) return false;
+    const { status, reason } = this.#refusal;
+    this.#response.shouldKeepAlive = false;
+    if (!this.#departure.gone) this.send(status, [['Content-Type', 'text/plain']], reason);
+    return true;
   }
 
   /** The headers as they came: Node decodes them as latin-1, S3 means UTF-8. */
@@ -127,11 +161,20 @@ export class NodeExchange implements Exchange {
     return this.#response.headersSent && !this.#response.writableFinished;
   }
 
+  /** More of its body has to come. */
+  get receiving(): boolean {
+    return !this.#inbound.ended;
+  }
+
   /** No more of the body can come, but an answer can still go. False when the body was complete or the answer is on its way. */
   bodyEndsEarly(): boolean {
+    return this.#breakBody('the body ended before it was complete, or its framing broke', 'clientGone');
+  }
+
+  #breakBody(message: string, kind: 'clientGone' | 'clientStalled'): boolean {
     if (this.#answered || this.#departure.gone || this.#inbound.ended) return false;
     this.#response.shouldKeepAlive = false;
-    this.#inbound.fail('the body ended before it was complete, or its framing broke');
+    this.#inbound.fail(message, kind);
     return true;
   }
 
@@ -145,6 +188,7 @@ export class NodeExchange implements Exchange {
   #receive(): InboundBody {
     const request = this.#request;
     const { socket } = request;
+    const { stallMilliseconds } = this.#around;
     const body = new InboundBody({
       pause: () => {
         request.pause();
@@ -156,6 +200,9 @@ export class NodeExchange implements Exchange {
       },
     });
     socket.setTimeout(stallMilliseconds);
+    request.on('timeout', () => {
+      if (!this.#breakBody(`no byte of the body came for ${stallMilliseconds} ms`, 'clientStalled')) socket.destroy();
+    });
     request.on('data', (chunk: Buffer) => body.push(chunk));
     request.on('end', () => {
       body.end();
@@ -174,32 +221,37 @@ export class NodeExchange implements Exchange {
   /** True if the connection has to close after this answer, but only when the client had time to read it. */
   #writeHead(status: number, headers: ResponseHeaders, contentLength: number | undefined): boolean {
     const left = this.#inbound.ended ? 0 : (this.contentLength ?? Number.POSITIVE_INFINITY) - this.#inbound.receivedBytes;
-    const lingers = left > discardBytesMax || (left > 0 && this.#awaitsContinue);
+    if (this.#around.closing) this.#response.shouldKeepAlive = false;
+    const closes = !this.#response.shouldKeepAlive;
+    const lingers = left > discardBytesMax || (left > 0 && (closes || this.#awaitsContinue));
     if (this.#departure.gone) return lingers;
     const flat: string[] = [];
     for (const [name, value] of headers) if (isHeaderName(name)) flat.push(name, toLatin1(cleanHeaderValue(value)));
     if (contentLength !== undefined) flat.push('Content-Length', String(contentLength));
     if (lingers) flat.push('Connection', 'close');
-    else if (this.#around.closing) this.#response.shouldKeepAlive = false;
     this.#response.writeHead(status, flat);
     return lingers;
   }
 
   /** The answer goes out whole, its end is kept back: Node closes with it, and closing on unread bytes resets the connection. */
   async #linger(bytes: Uint8Array | undefined): Promise<void> {
+    this.#startSending();
     if (bytes?.byteLength) this.#response.write(bytes);
     else this.#response.flushHeaders();
+    // A body whose framing is refused may have no end that can be seen: the client is told at once that no more will be answered.
+    if (this.#refusal !== undefined) this.#response.socket?.end();
     await this.#inbound.discard();
     this.#response.end();
   }
 
   /** Once the answer is out, Node sets the time that a connection may lie idle. */
   #end(bytes: Uint8Array | undefined, done?: () => void): void {
+    this.#startSending();
     this.#inbound.cancel();
     if (bytes === undefined) this.#response.end(done);
     else this.#response.end(bytes, done);
     // Most answers are with the operating system at once, and nobody waits for their reader.
-    if (!this.#response.writableFinished) this.#request.socket.setTimeout(stallMilliseconds);
+    if (!this.#response.writableFinished) this.#request.socket.setTimeout(this.#around.stallMilliseconds);
   }
 
   #ended(chunk: Uint8Array): Promise<void> {
@@ -209,9 +261,22 @@ export class NodeExchange implements Exchange {
   /** Resolves when the bytes are with the operating system. */
   async #write(chunk: Uint8Array): Promise<void> {
     const { socket } = this.#request;
-    socket.setTimeout(stallMilliseconds);
+    socket.setTimeout(this.#around.stallMilliseconds);
+    this.#startSending();
     await new Promise<void>((resolve) => this.#response.write(chunk, () => resolve()));
     socket.setTimeout(0);
+    this.#sending = false;
+    if (this.#clientEnded) this.#bePatient();
+  }
+
+  #startSending(): void {
+    this.#sending = true;
+    clearTimeout(this.#patience);
+  }
+
+  #bePatient(): void {
+    clearTimeout(this.#patience);
+    this.#patience = setTimeout(() => this.#response.destroy(), halfClosedMilliseconds);
   }
 }
 

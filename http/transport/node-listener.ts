@@ -3,8 +3,11 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, ty
 import type { AddressInfo, Socket } from 'node:net';
 import { capServer } from './connection-cap.ts';
 import { type ExchangeHandler, exchangesMax, type Listener, type ListenerOptions } from './listener.ts';
-import { NodeExchange, type NodeSurroundings } from './node-exchange.ts';
-import { frameRequest, headerBytesMax } from './request-framing.ts';
+import { NodeConnection } from './node-connection.ts';
+import { NodeExchange, type NodeRequest, type NodeSurroundings } from './node-exchange.ts';
+import { frameRequest, headerBytesMax, type RequestFraming } from './request-framing.ts';
+
+const stallMillisecondsDefault = 60_000;
 
 /** Longest time for a header block to arrive; 408 after it. */
 const headersMilliseconds = 60_000;
@@ -36,6 +39,8 @@ export async function openNodeListener(options: ListenerOptions, handler: Exchan
   server.maxHeadersCount = 0;
   const { connectionsMax, full = () => undefined } = options;
   if (connectionsMax !== undefined) capServer(server, connectionsMax, full);
+  // A client that has said all it wants may close its side, and is answered all the same.
+  (server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
   const listener = new NodeListener(server, options, handler);
   await listener.listen(options.host, options.port);
   return listener;
@@ -50,12 +55,11 @@ async function createSecureServer(options: ServerOptions, { certFile, keyFile }:
 class NodeListener implements Listener, NodeSurroundings {
   readonly transport = `node ${process.versions.node}`;
   readonly limits: readonly string[] = [];
+  readonly stallMilliseconds: number;
   readonly report: (defect: unknown) => void;
   readonly #server: Server;
   readonly #handler: ExchangeHandler;
-  readonly #refused = new WeakSet<Socket>();
-  /** The last request of each connection. */
-  readonly #exchanges = new WeakMap<Socket, NodeExchange>();
+  readonly #connections = new WeakMap<Socket, NodeConnection>();
   #port = 0;
   #underWay = 0;
   #closing = false;
@@ -64,10 +68,16 @@ class NodeListener implements Listener, NodeSurroundings {
   constructor(server: Server, options: ListenerOptions, handler: ExchangeHandler) {
     this.#server = server;
     this.#handler = handler;
+    this.stallMilliseconds = options.stallMilliseconds ?? stallMillisecondsDefault;
     this.report = options.report ?? (() => undefined);
     server.on('request', (request, response) => this.#accept(request, response, false));
     server.on('checkContinue', (request, response) => this.#accept(request, response, true));
-    server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#misunderstood(error, socket as Socket));
+    // Of any other expectation the handler tells what it thinks, and the client may be waiting as well.
+    server.on('checkExpectation', (request, response) => this.#accept(request, response, request.headers.expect !== ''));
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      const status = misunderstoodStatus[error.code ?? ''] ?? '400 Bad Request';
+      this.#connectionOf(socket as Socket).misunderstood(status, error.code === 'HPE_INVALID_EOF_STATE');
+    });
   }
 
   get port(): number {
@@ -107,52 +117,51 @@ class NodeListener implements Listener, NodeSurroundings {
     });
   }
 
+  #connectionOf(socket: Socket): NodeConnection {
+    let connection = this.#connections.get(socket);
+    if (connection === undefined) {
+      connection = new NodeConnection(socket, (exchange) => this.#run(exchange));
+      this.#connections.set(socket, connection);
+    }
+    return connection;
+  }
+
   #accept(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
-    const { socket } = request;
-    if (this.#refused.has(socket)) return;
+    const connection = this.#connectionOf(request.socket);
+    if (connection.refused) return;
     const headers = NodeExchange.headersOf(request);
-    const framing = frameRequest(headers);
-    if (typeof framing === 'string') {
-      this.#refuse(socket, response, 400, framing);
-      return;
-    }
-    if (this.#underWay >= exchangesMax) {
-      this.#refuse(socket, response, 503, 'too many requests at a time');
-      return;
-    }
-    this.#underWay += 1;
-    const exchange = new NodeExchange({ request, response, headers, framing, awaitsContinue }, this);
-    response.on('close', () => {
-      this.#underWay -= 1;
+    const framing = frameRequest(headers, request.httpVersion === '1.0' ? '1.0' : '1.1');
+    const refusal = this.#refusalOf(connection, framing);
+    // Where a body ends whose framing is refused can't be told: what Node takes for it is dropped.
+    const parts = { request, response, headers, framing: typeof framing === 'string' ? endlessBody : framing, awaitsContinue, refusal };
+    const exchange = new NodeExchange(parts, this, (closed) => {
+      if (refusal === undefined) this.#underWay -= 1;
       if (this.#underWay === 0) this.#emptied?.();
-      exchange.closed();
+      connection.finished(closed);
     });
-    this.#exchanges.set(socket, exchange);
-    this.#handler(exchange).then(
-      () => {
-        if (exchange.abandon()) this.report(new Error(`no answer was given to ${exchange.method} ${exchange.path}`));
-      },
-      (defect) => {
-        exchange.abandon();
-        this.report(defect);
-      },
-    );
+    if (refusal === undefined) this.#underWay += 1;
+    else connection.refused = true;
+    response.on('close', () => exchange.closed());
+    connection.take(exchange);
   }
 
-  /** What arrives is no HTTP, or ends too soon: then the handler tells the client. Nothing goes between the bytes of an answer. */
-  #misunderstood(error: NodeJS.ErrnoException, socket: Socket): void {
-    const exchange = this.#exchanges.get(socket);
-    if (error.code === 'HPE_INVALID_EOF_STATE' && socket.writable && exchange?.bodyEndsEarly() === true) return;
-    const silent = !socket.writable || this.#refused.has(socket) || exchange?.answering === true;
-    const status = misunderstoodStatus[error.code ?? ''] ?? '400 Bad Request';
-    if (!silent) socket.write(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
-    socket.destroySoon();
+  /** Whatever comes behind a refused request can't be trusted to be one. Node would still parse it. */
+  #refusalOf(connection: NodeConnection, framing: RequestFraming | string): NodeRequest['refusal'] {
+    if (typeof framing === 'string') return { status: 400, reason: framing };
+    if (this.#underWay >= exchangesMax || connection.full) return { status: 503, reason: 'too many requests at a time' };
+    return undefined;
   }
 
-  /** Whatever comes behind a request like this can't be trusted to be a request. Node would still parse it. */
-  #refuse(socket: Socket, response: ServerResponse, status: number, reason: string): void {
-    this.#refused.add(socket);
-    response.writeHead(status, { 'Content-Type': 'text/plain', 'Content-Length': reason.length, Connection: 'close' });
-    response.end(reason);
+  async #run(exchange: NodeExchange): Promise<void> {
+    if (exchange.refused()) return;
+    try {
+      await this.#handler(exchange);
+      if (exchange.abandon()) this.report(new Error(`no answer was given to ${exchange.method} ${exchange.path}`));
+    } catch (defect) {
+      exchange.abandon();
+      this.report(defect);
+    }
   }
 }
+
+const endlessBody: RequestFraming = { contentLength: undefined, expectsContinue: false, closeRequested: true };

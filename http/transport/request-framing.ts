@@ -14,8 +14,8 @@ export interface RequestFraming {
   readonly closeRequested: boolean;
 }
 
-/** The framing, or in a few words why the request is refused with 400. */
-export function frameRequest(headers: HeaderList): RequestFraming | string {
+/** The framing, or in a few words why the request is refused with 400. HTTP/1.0 knows neither Host nor chunks. */
+export function frameRequest(headers: HeaderList, version: '1.0' | '1.1' = '1.1'): RequestFraming | string {
   let contentLength: number | undefined;
   let chunked = false;
   let hosts = 0;
@@ -44,7 +44,8 @@ export function frameRequest(headers: HeaderList): RequestFraming | string {
         break;
     }
   }
-  if (hosts !== 1) return 'exactly one Host is needed';
+  if (hosts > 1 || (hosts === 0 && version !== '1.0')) return 'exactly one Host is needed';
+  if (chunked && version === '1.0') return 'Transfer-Encoding in HTTP/1.0';
   if (chunked && contentLength !== undefined) return 'Content-Length with Transfer-Encoding';
   return { contentLength: chunked ? undefined : (contentLength ?? 0), expectsContinue, closeRequested };
 }

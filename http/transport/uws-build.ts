@@ -95,6 +95,9 @@ export const uwsLimits: readonly string[] = [
   'A second request on a connection whose first is not answered yet closes it: no pipelining.',
   'An answer that comes before a body of more than 16 MiB was read waits until 16 MiB or 10 seconds of it have been dropped.',
   'At the limit of connections new ones are refused, while idle ones last.',
+  'A client that closes its side behind its request is not answered.',
+  'A request that is refused for its framing is closed on what still comes of its body: a client that sends first and reads then may not learn why.',
+  'A body of which nothing more comes is closed after 10 to 35 seconds, without RequestTimeout.',
   'Idle connections are closed after 10 to 35 seconds, and so is a client that takes nothing for as long.',
 ];
 

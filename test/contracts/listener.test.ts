@@ -28,6 +28,10 @@ const nodeTraits: TransportTraits = {
   http10: 'served',
   slowBody: 'served',
   endlessBodyClosedWithinSeconds: 14,
+  pipelined: 'in order',
+  halfClosed: 'answered',
+  stalledBody: 'told',
+  refusalsOfFraming: 'read',
 };
 
 /** uWebSockets.js 20.57. */
@@ -40,6 +44,10 @@ const uwsTraits: TransportTraits = {
   http10: 'told',
   slowBody: 'closed',
   endlessBodyClosedWithinSeconds: 36,
+  pipelined: 'closed',
+  halfClosed: 'closed',
+  stalledBody: 'closed',
+  refusalsOfFraming: 'lost',
 };
 
 /** uWebSockets.js 20.30. */

@@ -3,7 +3,21 @@ import { after, before, test } from 'node:test';
 import { rejectionCodes } from '../../engine/rejection.ts';
 import { s3Errors } from '../../http/s3-errors.ts';
 import { textOf } from '../../http/xml.ts';
-import { call, closeProbes, logged, openProbes, refused, releaseSlow, requestsMax, send, signer, xml } from '../support/probe-server.ts';
+import {
+  call,
+  closeProbes,
+  headerLines,
+  logged,
+  openProbes,
+  rawExchange,
+  refused,
+  releaseSlow,
+  requestsMax,
+  send,
+  sign,
+  signer,
+  xml,
+} from '../support/probe-server.ts';
 import { type Draft, signUrl } from '../support/sign.ts';
 
 before(openProbes);
@@ -131,6 +145,26 @@ test('requests over the limit are told to slow down, and let in again', async ()
   releaseSlow();
   for (const reply of await Promise.all(waiting)) assert.equal(reply.status, 200);
   assert.equal((await call('GET', '/bucket/key')).status, 200);
+});
+
+test('expectations: 100-continue in any case and none at all are met, others are told in XML', async () => {
+  const body = 'x';
+  for (const expect of ['', '100-Continue', '100-continue, 100-continue']) {
+    const { headers } = sign('PUT', '/bucket/key', { body });
+    const reply = await rawExchange(`PUT /bucket/key HTTP/1.1\r\nexpect: ${expect}\r\n${headerLines(headers)}\r\n${body}`);
+    assert.match(reply.join(''), /HTTP\/1\.1 200 [\s\S]*<Told>/, expect);
+  }
+  for (const expect of ['200-ok', '100-continue, x', '100-continued']) {
+    const { headers } = sign('PUT', '/bucket/key', { body });
+    const [reply] = await rawExchange(`PUT /bucket/key HTTP/1.1\r\nexpect: ${expect}\r\n${headerLines(headers)}\r\n${body}`);
+    assert.match(reply, /^HTTP\/1\.1 417 [\s\S]*<Code>ExpectationFailed<\/Code>/, expect);
+  }
+});
+
+test('a body that stands still is told so, and the connection closed', async () => {
+  const { headers } = sign('PUT', '/bucket/key', { body: 'hello' });
+  const [reply] = await rawExchange(`PUT /bucket/key HTTP/1.1\r\n${headerLines(headers)}\r\nhel`);
+  assert.match(reply, /^HTTP\/1\.1 400 [\s\S]*connection: close[\s\S]*<Code>RequestTimeout<\/Code>/i);
 });
 
 test('every code there is has a status and a sentence', () => {

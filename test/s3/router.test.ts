@@ -149,6 +149,14 @@ test('path style: bucket and key, decoded once and otherwise as they stand', () 
   }
 });
 
+test('a host name with its last dot is the same name', () => {
+  for (const host of ['bucket.s3.example.com.', 'Bucket.s3.Example.com.:9000', 'bucket.s3.example.com:9000']) {
+    assert.equal(target('/a/b', host).bucket, 'bucket', host);
+  }
+  for (const host of ['s3.example.com.', 's3.example.com.:80', 'localhost.'])
+    assert.equal(target('/bucket/k', host).bucket, 'bucket', host);
+});
+
 test('virtual-host style below a domain, with and without port, in any case; path style elsewhere', () => {
   const cases: [host: string, path: string, bucket: string, key: string][] = [
     ['bucket.s3.example.com', '/a/b', 'bucket', 'a/b'],

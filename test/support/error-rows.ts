@@ -63,6 +63,15 @@ export const errorRows: readonly ErrorRow[] = [
   },
   { code: 'BucketNotEmpty', condition: 'objects in it', status: 409, method: 'DELETE', path: '/errors', fields: { BucketName: 'errors' } },
   {
+    code: 'ExpectationFailed',
+    condition: 'another expectation than 100-continue',
+    status: 417,
+    ...put,
+    tamper: (headers) => {
+      headers.expect = 'the-unexpected';
+    },
+  },
+  {
     code: 'EntityTooLarge',
     condition: 'PUT over 5 GiB, refused from the header',
     status: 400,

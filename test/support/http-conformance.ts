@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { describe } from 'node:test';
 import { Fault } from '../../engine/fault.ts';
+import { connections } from './http-connection-conformance.ts';
 import { bodies, framing, requests } from './http-request-conformance.ts';
 import { echoOf, eventually, host, type OpenListener, on, sha256, type TransportTraits, using } from './listener-stage.ts';
 import { fillPattern } from './probe-handler.ts';
@@ -17,6 +18,7 @@ export function httpConformance(name: string, open: OpenListener, traits: Transp
     departures(open);
     pressure(open);
     closing(open);
+    connections(open, traits);
   });
 }
 

@@ -20,8 +20,17 @@ export interface TransportTraits {
   readonly utf8AtValueEnds: 'kept' | 'lost';
   readonly namesItself: boolean;
   readonly brokenChunkSize: Refusal;
+  /** A second request before the first one's answer. */
+  readonly pipelined: 'in order' | 'closed';
+  /** A client that closes its side behind its request. */
+  readonly halfClosed: 'answered' | 'closed';
+  /** A refusal without a handler, while the client still sends a body: it is read, or lost in a reset. */
+  readonly refusalsOfFraming: 'read' | 'lost';
+  /** Nothing more comes of a body. */
+  readonly stalledBody: 'told' | 'closed';
   /** Content-Length: 5368709120. */
   readonly fiveGibibytes: 'served' | 'closed';
+  /** As the checks of balancers speak it. */
   readonly http10: Refusal;
   /** 1 KB/s. */
   readonly slowBody: 'served' | 'closed';
@@ -41,11 +50,16 @@ export const hangMilliseconds = 400;
 export const host = 'Host: a.example\r\n';
 
 /** A test on a listener of its own, closed afterwards; every exchange must have come to its end by then. */
-export function on(open: OpenListener, name: string, body: (stage: Stage) => Promise<void>): void {
+export function on(
+  open: OpenListener,
+  name: string,
+  body: (stage: Stage) => Promise<void>,
+  more: Pick<ListenerOptions, 'stallMilliseconds'> = {},
+): void {
   test(name, { timeout: 60_000 }, async () => {
     const probe = new ProbeHandler();
     const reported: unknown[] = [];
-    const options = { host: '127.0.0.1', port: 0, tls: undefined, report: (defect: unknown) => reported.push(defect) };
+    const options = { host: '127.0.0.1', port: 0, tls: undefined, report: (defect: unknown) => reported.push(defect), ...more };
     const listener = await open(options, probe.handle);
     try {
       await body({ listener, probe, reported });

@@ -19,6 +19,8 @@ import { type Draft, type Signed, type Signing, sha256Hex, signHeader } from './
 
 export const signer = { accessKey: 'AKID', secretKey: 'secret', region: 'us-east-1' };
 export const requestsMax = 8;
+/** A body that stands still for so long is given up. */
+const stallMilliseconds = 500;
 export const logged: { level: string; fields: Record<string, unknown>; message: string }[] = [];
 let listener: Listener;
 let release: () => void = () => undefined;
@@ -108,7 +110,7 @@ export async function openProbes(): Promise<void> {
     domains: ['s3.test'],
     requestsMax,
   });
-  listener = await openNodeListener({ host: '127.0.0.1', port: 0, tls: undefined }, handler);
+  listener = await openNodeListener({ host: '127.0.0.1', port: 0, tls: undefined, stallMilliseconds }, handler);
 }
 
 export async function closeProbes(): Promise<void> {
