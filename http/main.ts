@@ -100,7 +100,16 @@ async function runServer(config: ServerConfig): Promise<void> {
   };
   process.on('uncaughtException', dieOf('uncaught exception'));
   process.on('unhandledRejection', dieOf('unhandled rejection'));
+  // By default it ends the process at once. While it starts, the certificate is read anyway; whoever asks meanwhile has it read once more.
+  let hungUp = false;
+  const hangUp = (): void => {
+    hungUp = true;
+  };
+  process.on('SIGHUP', hangUp);
   const server = await serve(config, log, threads);
+  process.on('SIGHUP', () => void server.renewCertificate());
+  process.off('SIGHUP', hangUp);
+  if (hungUp) void server.renewCertificate();
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     // Whoever asks twice doesn't want to wait: nothing acknowledged is lost by it.

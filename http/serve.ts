@@ -25,6 +25,7 @@ import { openPatientStore } from '../snapshots/patient-store.ts';
 import { openStandbyStore, type StandbyStore, type StoreDrive } from '../snapshots/standby-store.ts';
 import { StateStoreUnavailable } from '../snapshots/state-store.ts';
 import { rootCredentials } from './auth/credentials.ts';
+import { Certificates } from './certificates.ts';
 import { checkTls, endpointOf, type ServerConfig, StartRefused } from './config.ts';
 import { type DescriptorShares, shareDescriptors } from './descriptors.ts';
 import { createHandler } from './handle.ts';
@@ -40,6 +41,7 @@ import {
   refuseOtherJournal,
 } from './serve-journal.ts';
 import { systemClock } from './system-clock.ts';
+import { fileMark } from './system-files.ts';
 import { descriptorsMax } from './system-process.ts';
 import { systemRandomness } from './system-randomness.ts';
 import { openListener } from './transport/choose-listener.ts';
@@ -63,6 +65,8 @@ export interface RunningServer {
   readonly summary: readonly (readonly [name: string, value: string])[];
   /** What it can't do, a sentence each. */
   readonly limits: readonly string[];
+  /** Reads certificate and key again, and says in the log what came of it. */
+  renewCertificate(): Promise<void>;
   /** Drains, then closes everything; false when a drive keeps something from closing in time. */
   close(): Promise<boolean>;
 }
@@ -96,6 +100,9 @@ async function open(start: Start, closers: Closers): Promise<RunningServer> {
   const listener = await bind({ config, logger, shares }, (exchange) => handler(exchange));
   const closeListener = once(() => listener.close(drainMilliseconds));
   closers.push(closeListener);
+  const certificates = new Certificates({ tls: config.tls, listener, clock: systemClock, fileMark, log: logger });
+  await certificates.watch();
+  closers.push(async () => certificates.close());
   const { engine, summary } = await openHouse({ ...start, shares }, closers);
   handler = createHandler({
     engine,
@@ -112,6 +119,7 @@ async function open(start: Start, closers: Closers): Promise<RunningServer> {
     endpoint: endpointOf(config, listener.port),
     summary: [...summary, ['transport', listener.transport]],
     limits: listener.limits,
+    renewCertificate: () => certificates.renew(),
     close: async () => {
       // What was opened first also goes first here: requests under way need the rest of the house.
       await closeListener();

@@ -125,8 +125,15 @@ async function refuse(taken: readonly Taken[], sentence: string): Promise<Refusa
 async function undo(taken: readonly Taken[]): Promise<void> {
   for (const { disk, created } of taken) {
     if (created === undefined) await releaseLock(disk);
-    else await disk.removeTree(created === 'root' ? '' : markDirectory).catch(() => undefined);
+    else await removeMade(disk, created).catch(() => undefined);
   }
+}
+
+/** A link that leads nowhere is no directory that was made here, and what others put into one that was stays. */
+async function removeMade(disk: Disk, created: 'root' | 'mark'): Promise<void> {
+  if (!(await disk.exists(''))) return;
+  await disk.removeTree(markDirectory);
+  if (created === 'root' && (await disk.list('')).length === 0) await disk.removeTree('');
 }
 
 /** The format of every slot, by the order of the plan. */

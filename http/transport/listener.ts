@@ -29,6 +29,8 @@ export interface Listener {
   /** What this build can't do, in a sentence each. */
   readonly limits: readonly string[];
   readonly port: number;
+  /** Reads certificate and key again, for connections from now on. Rejects, and nothing changes, when they are no pair. Missing where there are none, or the transport can't. */
+  renewCertificate?(): Promise<void>;
   /** Stops accepting, waits for exchanges under way at most `graceMilliseconds`, then closes what is left. */
   close(graceMilliseconds: number): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { Server as SecureServer } from 'node:https';
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { capServer } from './connection-cap.ts';
@@ -49,12 +50,17 @@ export async function openNodeListener(options: ListenerOptions, handler: Exchan
 async function createSecureServer(options: ServerOptions, { certFile, keyFile }: NonNullable<ListenerOptions['tls']>): Promise<Server> {
   // Loaded where it is used: with TLS it takes as long to load as all of node:http.
   const https = await import('node:https');
-  return https.createServer({ ...options, cert: await readFile(certFile), key: await readFile(keyFile) });
+  return https.createServer({ ...options, ...(await readPair({ certFile, keyFile })) });
+}
+
+async function readPair({ certFile, keyFile }: NonNullable<ListenerOptions['tls']>): Promise<{ cert: Buffer; key: Buffer }> {
+  return { cert: await readFile(certFile), key: await readFile(keyFile) };
 }
 
 class NodeListener implements Listener, NodeSurroundings {
   readonly transport = `node ${process.versions.node}`;
   readonly limits: readonly string[] = [];
+  readonly renewCertificate?: () => Promise<void>;
   readonly stallMilliseconds: number;
   readonly report: (defect: unknown) => void;
   readonly #server: Server;
@@ -69,6 +75,8 @@ class NodeListener implements Listener, NodeSurroundings {
     this.#server = server;
     this.#handler = handler;
     this.stallMilliseconds = options.stallMilliseconds ?? stallMillisecondsDefault;
+    const { tls } = options;
+    if (tls) this.renewCertificate = async () => (server as SecureServer).setSecureContext(await readPair(tls));
     this.report = options.report ?? (() => undefined);
     server.on('request', (request, response) => this.#accept(request, response, false));
     server.on('checkContinue', (request, response) => this.#accept(request, response, true));
