@@ -22,13 +22,15 @@ export interface ChunkedBodyOptions {
   readonly trailerNames: readonly string[];
   /** x-amz-decoded-content-length. */
   readonly decodedLength: number | undefined;
+  /** What all chunks may come to at most: one that says more is not waited for. */
+  readonly bytesMax: number;
 }
 
 /**
  * The bytes inside aws-chunked framing. Pieces are views on the source's chunks, so memory is bounded by them and one line;
  * the last piece of a chunk is handed on only after the chunk's signature held. Everything behind the final chunk, up to the
  * end of the HTTP body, is trailers.
- * read() throws BodyRejected: IncompleteBody for framing that is broken too, as S3 tells it, InvalidChunkSizeError, MalformedTrailerError,
+ * read() throws BodyRejected: EntityTooLarge, IncompleteBody for framing that is broken too, as S3 tells it, InvalidChunkSizeError, MalformedTrailerError,
  * InvalidSignature, SignatureDoesNotMatch.
  */
 export class ChunkedBody implements Body {
@@ -114,7 +116,7 @@ export class ChunkedBody implements Body {
   #startChunk(line: string): void {
     const [size = '', ...extensions] = line.split(';');
     if (!sizeDigits.test(size)) throw malformed();
-    const { signatures, decodedLength } = this.#options;
+    const { signatures, decodedLength, bytesMax } = this.#options;
     if (signatures) {
       const extension = extensions.map((text) => text.trim()).find((text) => text.startsWith(signatureExtension));
       if (extension === undefined) throw malformed();
@@ -124,6 +126,9 @@ export class ChunkedBody implements Body {
     this.#countChunk(Number.parseInt(size, 16));
     this.#decoded += this.#remaining;
     if (decodedLength !== undefined && this.#decoded > decodedLength) throw incomplete(decodedLength, this.#decoded);
+    if (this.#decoded > bytesMax) {
+      throw new BodyRejected(reject('EntityTooLarge', { ProposedSize: this.#decoded, MaxSizeAllowed: bytesMax }));
+    }
     this.#place = this.#remaining === 0 ? 'trailers' : 'data';
     if (this.#remaining === 0) this.#checkChunk();
   }

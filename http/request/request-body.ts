@@ -80,6 +80,7 @@ export class OpenedBody implements UploadBody {
         signatures: payload.signed ? new ChunkSignatures(chunkSigning) : undefined,
         trailerNames: declared.trailerNames,
         decodedLength: length,
+        bytesMax: uploadBytesMax,
       });
     }
     this.#bytes = this.#chunked ?? exchange.body;

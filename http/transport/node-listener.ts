@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import type { Server as SecureServer } from 'node:https';
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { capServer } from './connection-cap.ts';
 import { type ExchangeHandler, exchangesMax, type Listener, type ListenerOptions } from './listener.ts';

@@ -49,7 +49,7 @@ function signatures(signed: Signed = seed): ChunkSignatures {
   return new ChunkSignatures({ signingKey: new HmacKey(signingKey), amzTime, scope, seed: signature, accessKey: signer.accessKey });
 }
 
-const plain: ChunkedBodyOptions = { signatures: undefined, trailerNames: [], decodedLength: undefined };
+const plain: ChunkedBodyOptions = { signatures: undefined, trailerNames: [], decodedLength: undefined, bytesMax: 1 << 30 };
 
 function decode(wire: Buffer | string, options: Partial<ChunkedBodyOptions> = {}, cuts?: readonly number[]): ChunkedBody {
   return new ChunkedBody(new Pieces(Buffer.from(wire as string), cuts), { ...plain, ...options });
@@ -244,4 +244,18 @@ test('cancel reaches the source', () => {
   const source = new Pieces(Buffer.from('5\r\nhello'));
   new ChunkedBody(source, plain).cancel();
   assert.equal(source.cancelled, true);
+});
+
+test('a chunk that says more than may come is refused by its header, before a byte of it is there', async () => {
+  /** Whatever is asked for behind the header never comes. */
+  const endless = (header: string, options: Partial<ChunkedBodyOptions>) => {
+    const pieces = [Buffer.from(header)];
+    const read = () => (pieces.length > 0 ? Promise.resolve(pieces.shift() ?? null) : new Promise<null>(() => {}));
+    return new ChunkedBody({ read, cancel: () => undefined }, { ...plain, ...options });
+  };
+  await refused(endless('ffffffffffffffff\r\n', {}), 'IncompleteBody');
+  await refused(endless('ffffffffffff\r\n', {}), 'EntityTooLarge');
+  await refused(endless('b\r\n', { decodedLength: 10 }), 'IncompleteBody');
+  const facts = await refused(endless('40000001\r\n', {}), 'EntityTooLarge');
+  assert.deepEqual(facts, { ProposedSize: (1 << 30) + 1, MaxSizeAllowed: 1 << 30 });
 });

@@ -27,7 +27,10 @@ function pair(name: string): string {
   const directory = join(work.path, name);
   mkdirSync(directory);
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', 'key.pem'];
-  execFileSync('openssl', ['req', '-x509', ...key, '-days', '2', '-subj', `/CN=${name}`, '-out', 'cert.pem'], { cwd: directory, stdio: 'pipe' });
+  execFileSync('openssl', ['req', '-x509', ...key, '-days', '2', '-subj', `/CN=${name}`, '-out', 'cert.pem'], {
+    cwd: directory,
+    stdio: 'pipe',
+  });
   return directory;
 }
 
@@ -149,5 +152,10 @@ test('a refused start leaves a link that leads nowhere, and what it was to lead 
   assert.deepEqual(readdirSync(directory), ['drive1']);
   symlinkSync(join(directory, 'missing2'), join(directory, 'drive2'));
   await assert.rejects(startServer({ directory, drives: 4 }));
-  assert.deepEqual(readdirSync(directory).filter((name) => name.startsWith('drive')).slice(0, 2), ['drive1', 'drive2']);
+  assert.deepEqual(
+    readdirSync(directory)
+      .filter((name) => name.startsWith('drive'))
+      .slice(0, 2),
+    ['drive1', 'drive2'],
+  );
 });
