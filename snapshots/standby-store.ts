@@ -154,6 +154,7 @@ class FailoverStore implements StandbyStore {
 
   async driveLost(name: string): Promise<void> {
     const member = this.members.find(({ drive }) => drive.name === name);
+    if (member !== undefined) member.away = true;
     if (member !== undefined && !member.lost) this.lose(member, 'reported lost');
     await this.takeover;
   }
@@ -175,8 +176,9 @@ class FailoverStore implements StandbyStore {
   }
 
   async driveReturned(name: string): Promise<void> {
-    const member = this.members.find(({ drive, store }) => drive.name === name && store === undefined);
-    if (member !== undefined) await this.returned([member]);
+    const member = this.members.find(({ drive }) => drive.name === name);
+    if (member !== undefined) member.away = false;
+    if (member !== undefined && member.store === undefined) await this.returned([member]);
   }
 
   /** Serves at once when nothing else does, else there may be a standby again. */
@@ -195,7 +197,7 @@ class FailoverStore implements StandbyStore {
     if (this.closed || timer === undefined || this.cancelRetry !== undefined) return;
     this.cancelRetry = timer.after(retryMilliseconds, () => {
       this.cancelRetry = undefined;
-      const lost = this.members.filter((member) => member.lost && member.store === undefined);
+      const lost = this.members.filter((member) => member.lost && !member.away && member.store === undefined);
       const failed = (error: Error): void => this.parts.log('error', 'lost state stores not tried again', { error: error.message });
       this.returned(lost)
         .catch(failed)
@@ -262,6 +264,16 @@ class FailoverStore implements StandbyStore {
   /** Makes the standby the primary, or a spare one, brought up to the last acknowledged write. Never rejects. */
   private async takeOver(): Promise<void> {
     await this.feeding;
+    if ((await this.someoneTakesOver()) || this.closed) return;
+    // What failed may work when it is opened again, proved or made anew: better at once than never.
+    for (const member of this.members) if (member.store === undefined && !member.away) member.lost = false;
+    if (await this.someoneTakesOver()) return;
+    this.parts.log('error', 'no state store left', { position: this.reached });
+    this.planRetry();
+  }
+
+  /** False: nobody is left who could. */
+  private async someoneTakesOver(): Promise<boolean> {
     for (let next = await this.candidate(); next !== undefined; next = await this.candidate()) {
       this.standby = undefined;
       if (!(await this.bringUp(next))) continue;
@@ -275,9 +287,9 @@ class FailoverStore implements StandbyStore {
       this.backlog.forget(position);
       this.parts.log('warn', 'state store took over', { drive: next.drive.name, position });
       void this.findStandby();
-      return;
+      return true;
     }
-    this.parts.log('error', 'no state store left', { position: this.reached });
+    return false;
   }
 
   /** From the batches held, else from the journal; a store that is damaged or doesn't belong to this journal is made anew, once. */

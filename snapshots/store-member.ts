@@ -18,6 +18,8 @@ export class Member {
   store: StateStore | undefined;
   /** Not to be opened for now. */
   lost = false;
+  /** Its drive is gone: nothing there is opened before it is back. */
+  away = false;
   /** Times that its store was found damaged while open: those with fewer are asked first. */
   damages = 0;
   /** The closing of a lost store, and the removal of a damaged one: its directory can't be opened before. */

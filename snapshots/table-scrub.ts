@@ -15,7 +15,7 @@ export interface ScrubParts {
 /** A round reads no faster than this, ... */
 const scrubBytesPerSecond = 32 * 1024 * 1024;
 /** ... and the next one begins so long after it. */
-const scrubPauseMilliseconds = 6 * 60 * 60 * 1000;
+const scrubPauseMilliseconds = 30 * 60 * 1000;
 /** A drive that can't be read for other reasons than damage is asked again. */
 const retryMilliseconds = 60_000;
 

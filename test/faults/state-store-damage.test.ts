@@ -106,6 +106,11 @@ for (const house of [
     for (const [name, damage] of Object.entries(damages)) {
       test(name, { timeout: 60_000 }, () => damageAndStart(left.path, house, damage));
     }
+    for (const name of ['20 bits of each table flipped', 'a page of each table zeroed'] as const) {
+      for (const where of ['the place in use', 'all places']) {
+        test(`while it runs, on ${where}: ${name}`, { timeout: 60_000 }, () => damageWhileRunning(left.path, house, damages[name]!, where));
+      }
+    }
   });
 }
 
@@ -137,6 +142,34 @@ async function damageAndStart(left: string, { drives }: House, damage: Damage): 
       await server.stop();
     }
   } finally {
+    place.remove();
+  }
+}
+
+/** LevelDB may end the process on what it reads: once, and the next start knows better. */
+async function damageWhileRunning(left: string, { drives }: House, damage: Damage, where: string): Promise<void> {
+  const place = temporaryDirectory('state-damaged');
+  let server: RunningServer | undefined;
+  try {
+    cpSync(left, place.path, { recursive: true });
+    server = await startServer({ directory: place.path, drives });
+    const primary = /^\s*state +(\S+?)(,|$)/m.exec(server.output)![1]!;
+    const places = readdirSync(place.path).map((drive) => join(place.path, drive));
+    const random = seededRandom(9);
+    for (const drive of places) if (where === 'all places' || drive === primary) damage(join(drive, '.liteio', 'state'), random);
+    const first = await withClient(server, checkAll).then(
+      () => 'served',
+      (error: unknown) => error,
+    );
+    // A broken connection is seen before the end of the process is.
+    if (first !== 'served') await new Promise((resolve) => setTimeout(resolve, 500));
+    if (server.exited) {
+      server = await startServer({ directory: place.path, drives });
+      await withClient(server, checkAll);
+    } else if (first !== 'served') throw first;
+    await withClient(server, checkAll);
+  } finally {
+    await server?.stop();
     place.remove();
   }
 }
