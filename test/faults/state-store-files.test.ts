@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { ClassicLevel } from 'classic-level';
 import { openClassicStore, removeClassicStore } from '../../snapshots/classic-store.ts';
 import { prepareDirectory } from '../../snapshots/leveldb-directory.ts';
 import { DamagedFile, liveTables } from '../../snapshots/leveldb-manifest.ts';
@@ -13,6 +14,7 @@ import { seededBytes, temporaryDirectory } from '../support/files.ts';
 import { manualClock } from '../support/manual-clock.ts';
 
 const small = { cacheBytes: 1024 * 1024, writeBufferBytes: 64 * 1024 };
+const positionKey = Buffer.from('\0position');
 const keyAt = (at: number): Buffer => Buffer.from(`key-${String(at).padStart(6, '0')}`);
 
 async function fill(store: StateStore, from: number, count: number): Promise<void> {
@@ -150,6 +152,16 @@ test('a row of the position that is damaged, foreign, or missing is no position'
   const again = await openClassicStore(path, small);
   assert.equal(again.position, 50);
   await again.close();
+  for (const damage of ['a bit', 'all']) {
+    const level = new ClassicLevel<Buffer, Buffer>(path, { keyEncoding: 'buffer', valueEncoding: 'buffer', compression: false });
+    const row = Buffer.from((await level.get(positionKey))!);
+    row[7] = row[7]! ^ 1;
+    if (damage === 'a bit') await level.put(positionKey, row);
+    else await level.del(positionKey);
+    await level.compactRange(Buffer.from([0]), Buffer.from([0xff]));
+    await level.close();
+    await assert.rejects(openClassicStore(path, small), StateStoreCorrupt, damage);
+  }
 });
 
 test('the scrub finds a damaged table of an open store, and does not mind those that were merged', async (t) => {

@@ -167,3 +167,29 @@ test('a key marker inside a common prefix: the prefix was shown', async () => {
     assert.deepEqual(xmlTexts(page, 'Key'), ['dir/b']);
   }
 });
+
+test('a version that is there all the time is in every listing, while newer ones come and go beside it', async () => {
+  const Bucket = 'comings-and-goings';
+  await client.send(new CreateBucketCommand({ Bucket }));
+  await versioning(Bucket, 'Enabled');
+  const keys = Array.from({ length: 24 }, (_, at) => `key-${String(at).padStart(2, '0')}`);
+  const firsts = await Promise.all(keys.map(async (key) => `${key} ${await put(Bucket, key, 'one')}`));
+  let listings = 0;
+  let changes = 0;
+  const end = Date.now() + 3_000;
+  const writer = async (key: string): Promise<void> => {
+    for (; Date.now() < end; changes += 1) await remove(Bucket, key, await put(Bucket, key, 'two'));
+  };
+  const reader = async (): Promise<void> => {
+    for (; Date.now() < end; listings += 1) {
+      const shown = new Set((await rows(Bucket)).map((row) => row.replace(/\*$/, '')));
+      assert.deepEqual(
+        firsts.filter((first) => !shown.has(first)),
+        [],
+        `listing ${listings}, after ${changes} changes`,
+      );
+    }
+  };
+  await Promise.all([...keys.map(writer), ...Array.from({ length: 6 }, reader)]);
+  assert.ok(listings > 10 && changes > 24, `${listings} listings, ${changes} changes`);
+});

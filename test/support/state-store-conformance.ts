@@ -6,6 +6,7 @@ import {
   type Row,
   type RowChange,
   type RowRange,
+  type RowReads,
   rangeRowsMax,
   type StateStore,
   StateStoreUnavailable,
@@ -142,6 +143,37 @@ export function testStateStore(name: string, make: () => Promise<StateStoreUnder
     assert.deepEqual(keysOf(await store.range('heads', { limit: 10 })), ['b', 'c']);
   });
 
+  check('a view shows all its reads as of one moment, whatever is written in between', async (store) => {
+    await store.write([put('a', '1'), put('a', 'old', 'versions')], 1);
+    const read = (rows: RowReads) =>
+      Promise.all([
+        rows.get('heads', bytes('a'))?.toString(),
+        rows.get('versions', bytes('b'))?.toString(),
+        rows.range('heads', { limit: 10 }).then(keysOf),
+        rows.range('versions', { limit: 10, reverse: true }).then(keysOf),
+        rows.texts('heads', { limit: 10 }).then((found) => found.map(({ key, value }) => `${key}=${value}`)),
+      ]);
+    const before = ['1', undefined, ['a'], ['a'], ['a=1']];
+    const after = [undefined, '1', ['c'], ['b', 'a'], ['c=1']];
+    await store.view(async (rows) => {
+      assert.deepEqual(await read(rows), before);
+      // A row steps from one table to the other.
+      const written = store.write([remove('a'), put('b', '1', 'versions'), put('c', '1')], 2);
+      assert.deepEqual(await read(rows), before);
+      await written;
+      assert.deepEqual(await read(rows), before);
+      await store.view(async (later) => assert.deepEqual(await read(later), after));
+      assert.deepEqual(await read(rows), before);
+    });
+    assert.deepEqual(await read(store), after);
+    await assert.rejects(
+      store.view(async () => {
+        throw new TypeError('of the reader');
+      }),
+      TypeError,
+    );
+  });
+
   check('any sequence of batches reads as a sorted map would', async (store) => {
     const key = fc.string({ unit: fc.constantFrom('\0', 'a', 'b', '\xff'), maxLength: 3 });
     const change = fc.record({ table: fc.constantFrom('heads', 'versions'), key, value: fc.option(fc.string({ maxLength: 3 })) });
@@ -213,6 +245,10 @@ export function testStateStore(name: string, make: () => Promise<StateStoreUnder
     assert.throws(() => store.get('heads', bytes('a')), StateStoreUnavailable);
     await assert.rejects(store.range('heads', { limit: 1 }), StateStoreUnavailable);
     await assert.rejects(store.texts('heads', { limit: 1 }), StateStoreUnavailable);
+    await assert.rejects(
+      store.view(async (rows) => rows.get('heads', bytes('a'))),
+      StateStoreUnavailable,
+    );
     await assert.rejects(store.write([put('a', '2')], 4), StateStoreUnavailable);
     if (!place.keeps) return;
     const again = await place.open();
