@@ -151,7 +151,7 @@ class MirroredJournal implements EmbeddedJournal {
     while (this.#phase === 'serving' && (this.#inFlight || this.#queue.length > 0)) {
       await new Promise<void>((resolve) => this.#whenQuiet.push(resolve));
     }
-    if (this.#phase === 'serving') await this.#mirrors.flushed();
+    if (this.#phase === 'serving') await this.#mirrors.tellEnd(this.#log.epoch, this.#lastSequence);
     this.#phase = 'closed';
     this.#giveUp('the journal is closed');
     await this.#settling?.catch(() => undefined);
@@ -383,7 +383,7 @@ class MirroredJournal implements EmbeddedJournal {
         const log = await mirror.during(examine(mirror.disk, new SegmentScanner()));
         const task = { disk: mirror.disk, log, truth: extents, copies, tail: copies, winner: false, cancelled: overtaken };
         await mirror.during(repair(task));
-        await mirror.during(writeEpoch(mirror.disk, epoch));
+        await mirror.during(writeEpoch(mirror.disk, epoch, this.#lastSequence));
       } catch (error) {
         if (!(error instanceof RepairCancelled)) throw error;
       } finally {

@@ -12,6 +12,8 @@ const filesAtOnce = 16;
 export interface MirrorLog {
   /** The newest epoch that this mirror promised to; undefined where nothing was promised: a new drive, or one that was being filled. */
   readonly promised: number | 'unreadable' | undefined;
+  /** The last record when it was closed or filled, 0 where that isn't known: a log that ends before it has lost what was settled. */
+  readonly ended: number;
   /** All segment files and their sizes, whatever they hold. */
   readonly files: readonly Extent[];
   /** The segments before the last with a whole group, by the size of their files. */
@@ -27,7 +29,7 @@ export interface MirrorLog {
 /** Reads what a mirror holds. Throws what the disk throws. */
 export async function examine(disk: Disk, scanner: SegmentScanner): Promise<MirrorLog> {
   if (!(await disk.exists(''))) throw Object.assign(new Error(`ENOENT: the drive ${disk.name} is not there`), { code: 'ENOENT' });
-  const promised = await readEpoch(disk);
+  const { promised, ended } = await readEpoch(disk);
   const files = await segmentsOf(disk);
   for (let at = files.length - 1; at >= 0; at--) {
     const { firstSequence } = files[at] as Extent;
@@ -36,6 +38,7 @@ export async function examine(disk: Disk, scanner: SegmentScanner): Promise<Mirr
     if (last === undefined) continue;
     return {
       promised,
+      ended,
       files,
       sealed: files.slice(0, at),
       current: { firstSequence, scan },
@@ -45,7 +48,7 @@ export async function examine(disk: Disk, scanner: SegmentScanner): Promise<Mirr
       holes,
     };
   }
-  return { promised, files, sealed: [], current: undefined, last: undefined, lastSequence: 0, tail: [], holes: [] };
+  return { promised, ended, files, sealed: [], current: undefined, last: undefined, lastSequence: 0, tail: [], holes: [] };
 }
 
 async function segmentsOf(disk: Disk): Promise<Extent[]> {
@@ -62,22 +65,25 @@ async function extentOf(disk: Disk, firstSequence: number): Promise<Extent> {
   return { firstSequence, bytes: await withFile(disk, segmentPath(firstSequence), 'read', (file) => file.size()) };
 }
 
-async function readEpoch(disk: Disk): Promise<MirrorLog['promised']> {
-  if (!(await disk.exists(epochPath))) return undefined;
+/** `<epoch> <CRC32C>`, or since the end is told too `<epoch> <sequence> <CRC32C of both>`. */
+async function readEpoch(disk: Disk): Promise<Pick<MirrorLog, 'promised' | 'ended'>> {
+  if (!(await disk.exists(epochPath))) return { promised: undefined, ended: 0 };
   const text = await withFile(disk, epochPath, 'read', async (file) => {
     const bytes = Buffer.alloc(64);
     return bytes.toString('latin1', 0, await file.read(bytes, 0));
   });
-  const [, digits, crc] = /^(\d{1,15}) ([0-9a-f]{8})\n$/.exec(text) ?? [];
-  return digits !== undefined && crc === checkOf(digits) ? Number(digits) : 'unreadable';
+  const [, numbers, epoch, ended = '0', crc] = /^((\d{1,15})(?: (\d{1,15}))?) ([0-9a-f]{8})\n$/.exec(text) ?? [];
+  if (numbers === undefined || crc !== checkOf(numbers)) return { promised: 'unreadable', ended: 0 };
+  return { promised: Number(epoch), ended: Number(ended) };
 }
 
-/** Promises durably to follow no epoch before this one. */
-export async function writeEpoch(disk: Disk, epoch: number): Promise<void> {
+/** Promises durably to follow no epoch before this one, and tells a record that is known to be settled. */
+export async function writeEpoch(disk: Disk, epoch: number, ended: number): Promise<void> {
   await requireDirectory(disk);
   await withFile(disk, epochPathNext, 'create', async (file) => {
     await file.truncate(0);
-    await file.write([Buffer.from(`${epoch} ${checkOf(String(epoch))}\n`, 'latin1')], 0);
+    const numbers = `${epoch} ${ended}`;
+    await file.write([Buffer.from(`${numbers} ${checkOf(numbers)}\n`, 'latin1')], 0);
     await file.sync();
   });
   await disk.rename(epochPathNext, epochPath);

@@ -1,5 +1,6 @@
 import type { Disk } from '../disk.ts';
 import { Copies, type DamagedRun } from './copies.ts';
+import { writeEpoch } from './log.ts';
 import { Mirror, type MirrorState } from './mirror.ts';
 import { segmentPath, withFile } from './segment.ts';
 
@@ -96,6 +97,12 @@ export class MirrorSet {
     this.#cancelFlush?.();
     this.#flush(this.attached);
     await Promise.all(this.attached.map((mirror) => mirror.during(mirror.written()).catch(() => undefined)));
+  }
+
+  /** Where the log ends, on every attached mirror once it has all groups: what is missing at the next start was not torn while it was written. */
+  async tellEnd(epoch: number, lastSequence: number): Promise<void> {
+    await this.flushed();
+    await Promise.allSettled(this.attached.map((mirror) => mirror.during(writeEpoch(mirror.disk, epoch, lastSequence))));
   }
 
   #flush(mirrors: readonly Mirror[]): void {

@@ -64,7 +64,8 @@ export async function recover({ mirrors, majority, configured, acknowledged, tim
   if (readers.length < majority) throw tooFew(mirrors, majority, `${readers.length} with a log that can be believed`);
   const extents = await wholeLog(readers, examined, { acknowledged, timer });
   const epoch = nextEpoch(examined, majority);
-  const promised = await succeeding(readers, ({ mirror }) => writeEpoch(mirror.disk, epoch));
+  const ended = Math.max(...examined.map(({ log }) => log.ended));
+  const promised = await succeeding(readers, ({ mirror }) => writeEpoch(mirror.disk, epoch, ended));
   if (promised.length < majority) throw tooFew(mirrors, majority, `${promised.length} that can be written`);
   const winner = best(promised);
   // One that could be read and not written had the better log: the majority that promised has all that was settled.
@@ -132,7 +133,9 @@ async function wholeLog(
   const { lastSequence, current, holes } = winner.log;
   const damage = examined.flatMap(({ mirror, log }) => damageOf(mirror.disk, log));
   const hint = `${damage.length > 0 ? `${damage.join('; ')}. ` : ''}Nothing was changed: bring back the files or the drives that are missing`;
-  const { sequence, because } = await acknowledged(lastSequence);
+  const ended = Math.max(...examined.map(({ log }) => log.ended));
+  const told = { sequence: ended, because: `it was closed with record ${ended}` };
+  const { sequence, because } = lastSequence < ended ? told : await acknowledged(lastSequence);
   if (lastSequence < sequence) {
     const end = lastSequence === 0 ? 'the journal has no record' : `the journal ends with record ${lastSequence}`;
     throw new JournalUnavailable(`${end}, but ${because}: what follows was acknowledged and is on none of its mirrors. ${hint}`);

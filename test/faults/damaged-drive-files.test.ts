@@ -193,7 +193,7 @@ test('the end of the journal is missing: said with its place, nothing overwritte
     writeFileSync(segment, Buffer.concat([bytes.subarray(0, -400), Buffer.alloc(400)]));
     const before = treeDigest(journal);
     const said = refusedStart(directory.path, 1);
-    assert.match(said, /the journal ends with record \d+, but the state store on .*drive1 has record \d+/);
+    assert.match(said, /the journal ends with record \d+, but it was closed with record \d+/);
     assert.match(said, /bytes \d+ to \d+ of .*drive1\/journal\/0000000000000001\.log are no whole group/);
     assert.doesNotMatch(said, /--journal/);
     assert.deepEqual(treeDigest(journal), before);

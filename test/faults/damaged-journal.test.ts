@@ -1,6 +1,7 @@
 /** Damaged, missing and foreign bytes in the files of the embedded journal: it opens with all that was settled, or says what is damaged and changes nothing. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { crc32c } from '@node-rs/crc32';
 import { openEmbeddedJournal } from '../../journal/embedded/embedded-journal.ts';
 import { writeEpoch } from '../../journal/embedded/log.ts';
 import { emptyStream, JournalUnavailable } from '../../journal/journal.ts';
@@ -54,7 +55,7 @@ test('a majority of epoch files damaged: the logs still count, and the journal o
 
 test('a promise that cannot be read may have been any: the next epoch is above it', async () => {
   const { disks, contents } = await filled(5, 5, 1);
-  for (const disk of disks.slice(0, 3)) await writeEpoch(disk, 1000);
+  for (const disk of disks.slice(0, 3)) await writeEpoch(disk, 1000, 0);
   for (const disk of disks.slice(0, 3)) disk.rot(epochPath, 1);
   disks[4]?.vanish();
   const journal = await openEmbeddedJournal({ disks, headOf: () => emptyStream, segmentBytes });
@@ -135,7 +136,7 @@ test('a damaged end of the only mirror: told with its place, nothing is written'
   const before = await held(disk);
   await assert.rejects(openWith(disks, contents.length), (error) => {
     assert.ok(error instanceof JournalUnavailable);
-    assert.match(error.message, /ends with record \d+.*the state store.*record 40/);
+    assert.match(error.message, /ends with record \d+.*it was closed with record 40/);
     assert.ok(error.message.includes(last), error.message);
     return true;
   });
@@ -146,13 +147,39 @@ test('a damaged end of the only mirror: told with its place, nothing is written'
   await journal.close();
 });
 
+test('the end of a journal that was closed is missing, and nothing else knows of it: told', async () => {
+  for (const mirrors of [1, 3]) {
+    const { disks } = await filled(mirrors, 40, 8);
+    for (const disk of disks) {
+      const last = (await segmentPaths(disk)).at(-1) as string;
+      await put(disk, last, (await bytesOf(disk, last)).subarray(0, -16));
+    }
+    const before = await Promise.all(disks.map(held));
+    await assert.rejects(contentsOf(disks), (error) => error instanceof JournalUnavailable && /closed with record 40/.test(error.message));
+    assert.deepEqual(await Promise.all(disks.map(held)), before);
+  }
+});
+
+test('an epoch file without the end, as earlier versions wrote it, is a promise', async () => {
+  const { disks, contents } = await filled(3, 5, 9);
+  const crc = crc32c(Buffer.from('7')).toString(16).padStart(8, '0');
+  for (const disk of disks) await put(disk, epochPath, Buffer.from(`7 ${crc}\n`));
+  const journal = await openEmbeddedJournal({ disks, headOf: () => emptyStream, segmentBytes });
+  assert.equal(journal.status().epoch, 8);
+  await journal.close();
+  assert.deepEqual(await contentsOf(disks), contents);
+});
+
 test('a log without one whole group is a damaged one, not a new one', async () => {
   for (const mirrors of [1, 3]) {
     const { disks, contents } = await filled(mirrors, 3, 7);
     const whole = await Promise.all(disks.map(held));
     for (const disk of disks) for (const path of await segmentPaths(disk)) await put(disk, path, Buffer.alloc(4096));
     const before = await Promise.all(disks.map(held));
-    await assert.rejects(contentsOf(disks), (error) => error instanceof JournalUnavailable && /no whole group/.test(error.message));
+    await assert.rejects(
+      contentsOf(disks),
+      (error) => error instanceof JournalUnavailable && /(no whole group|closed with)/.test(error.message),
+    );
     assert.deepEqual(await Promise.all(disks.map(held)), before);
     for (const [place, disk] of disks.entries())
       for (const [name, bytes] of Object.entries(whole[place] ?? {})) await put(disk, `journal/${name}`, Buffer.from(bytes, 'base64'));

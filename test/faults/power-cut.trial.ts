@@ -24,8 +24,6 @@ const smallWriters = 10;
 /** The power goes after this long at the latest. */
 const loadSecondsMax = 4;
 
-const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
-
 function clientOf({ endpoint, accessKey, secretKey }: RunningServer): S3Client {
   return new S3Client({ endpoint, accessKey, secretKey, region: 'us-east-1' }, 16);
 }
@@ -45,8 +43,7 @@ async function cutOnce(store: Store, seed: number): Promise<string[]> {
     ...Array.from({ length: mixedWriters }, (_, writer) => witness.write(writer, 40, random).catch(() => undefined)),
     ...Array.from({ length: smallWriters }, (_, writer) => writeSmall(witness, `small/${seed}/${writer}`).catch(() => undefined)),
   ];
-  await cutPower(devices, seed, 0.3 + random() * (loadSecondsMax - 0.3));
-  await pause(random() < 0.5 ? 0 : 100);
+  await cutPower(devices, { seed, seconds: 0.3 + random() * (loadSecondsMax - 0.3), pid: server.pid });
   witness.stop();
   await server.kill();
   await Promise.all(load);

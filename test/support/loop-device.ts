@@ -12,12 +12,13 @@ export type FileSystem = 'ext4' | 'xfs';
 const deviceBytes = 320 * 1024 * 1024;
 /**
  * For some time writes back ranges near the end of files that grow, while whoever writes them goes on: what it syncs of other files commits
- * their new sizes, with later pages and without earlier ones. Then the ioctl _IOR('X', 125, __u32), the same for ext4 and XFS; 2: the log is
+ * their new sizes, with later pages and without earlier ones. Then that process is stopped, for power takes all at once: XFS lets a sync that
+ * meets its shutdown succeed, and nobody may be told of it. Then the ioctl _IOR('X', 125, __u32), the same for ext4 and XFS; 2: the log is
  * not flushed.
  */
 const cutProgram = `
-import ctypes, fcntl, os, random, struct, sys, time
-seed, seconds, mounts = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]
+import ctypes, fcntl, os, random, signal, struct, sys, time
+seed, seconds, process, mounts = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
 pick = random.Random(seed)
 libc = ctypes.CDLL(None, use_errno=True)
 begun = time.monotonic()
@@ -39,6 +40,16 @@ while time.monotonic() - begun < seconds:
         libc.sync_file_range(descriptor, ctypes.c_int64(begin), ctypes.c_int64((1 + pick.randrange(4)) * 4096), 7)
         os.close(descriptor)
     time.sleep(pick.random() * 0.03)
+def state(task):
+    try:
+        return open('/proc/%d/task/%s/stat' % (process, task)).read().rsplit(') ', 1)[1][0]
+    except OSError:
+        return 'T'
+if process:
+    os.kill(process, signal.SIGSTOP)
+    # D: in a call that goes on in the kernel, and stops before it returns.
+    while any(state(task) not in 'TDtZX' for task in os.listdir('/proc/%d/task' % process)):
+        time.sleep(0.0005)
 pick.shuffle(mounts)
 for mount in mounts:
     descriptor = os.open(mount, os.O_RDONLY)
@@ -92,9 +103,24 @@ export class LoopDevice {
   }
 }
 
-/** Writes back ranges for some seconds, then cuts the power of all these file systems; they have to be mounted again next. */
-export async function cutPower(devices: readonly LoopDevice[], seed: number, seconds: number): Promise<void> {
-  await promisify(execFile)('python3', ['-c', cutProgram, String(seed), String(seconds), ...devices.map(({ mountPoint }) => mountPoint)]);
+export interface PowerCut {
+  readonly seed: number;
+  /** For so long ranges are written back before. */
+  readonly seconds: number;
+  /** Who writes to them: stopped first; 0 for nobody. */
+  readonly pid: number;
+}
+
+/** Cuts the power of all these file systems; the process has to be killed and they to be mounted again next. */
+export async function cutPower(devices: readonly LoopDevice[], { seed, seconds, pid }: PowerCut): Promise<void> {
+  await promisify(execFile)('python3', [
+    '-c',
+    cutProgram,
+    String(seed),
+    String(seconds),
+    String(pid),
+    ...devices.map(({ mountPoint }) => mountPoint),
+  ]);
 }
 
 /** `skip` for a test that needs it: false when this machine can do it. Where CI_PEERS=required the run fails instead. */
@@ -103,7 +129,7 @@ export async function missingLoopDevices(fileSystem: FileSystem): Promise<string
   let device: LoopDevice | undefined;
   try {
     device = new LoopDevice(work.path, 'probe', fileSystem);
-    await cutPower([device], 1, 0);
+    await cutPower([device], { seed: 1, seconds: 0, pid: 0 });
     return false;
   } catch (error) {
     const reason = String((error as { stderr?: string }).stderr || (error as Error).message).trim();
