@@ -97,6 +97,7 @@ export const uwsLimits: readonly string[] = [
   'At the limit of connections new ones are refused, while idle ones last.',
   'A client that closes its side behind its request is not answered.',
   'A request that is refused for its framing is closed on what still comes of its body: a client that sends first and reads then may not learn why.',
+  'A new certificate is taken at the next start only.',
   'A body of which nothing more comes is closed after 10 to 35 seconds, without RequestTimeout.',
   'Idle connections are closed after 10 to 35 seconds, and so is a client that takes nothing for as long.',
 ];
