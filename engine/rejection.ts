@@ -31,11 +31,13 @@ export const rejectionCodes = [
   'ExpectationFailed',
   'ExpiredToken',
   'IllegalLocationConstraintException',
+  'IllegalVersioningConfigurationException',
   'IncompleteBody',
   'InternalError',
   'InvalidAccessKeyId',
   'InvalidArgument',
   'InvalidBucketName',
+  'InvalidBucketOwnerAWSAccountID',
   'InvalidBucketState',
   'InvalidChunkSizeError',
   'InvalidDigest',
@@ -45,6 +47,7 @@ export const rejectionCodes = [
   'InvalidPartNumber',
   'InvalidPartOrder',
   'InvalidRange',
+  'InvalidRedirectLocation',
   'InvalidRequest',
   'InvalidSignature',
   'InvalidStorageClass',
@@ -77,6 +80,11 @@ export const rejectionCodes = [
   'XAmzContentSHA256Mismatch',
 ] as const;
 
+/** Codes that many different wrongs share: each says which. */
+export type SharedCode = 'InvalidArgument' | 'InvalidRequest' | 'InvalidTag';
+
+export function reject(rejected: SharedCode, facts: RejectionFacts & { readonly Message: string }): Rejection;
+export function reject(rejected: Exclude<RejectionCode, SharedCode>, facts?: RejectionFacts): Rejection;
 export function reject(rejected: RejectionCode, facts: RejectionFacts = {}): Rejection {
   return { rejected, facts };
 }

@@ -128,7 +128,7 @@ for (const { resource, method, marker = '', withHeader, operation } of routes) {
 
 /** The operation a request asks for. Rejection: NotImplemented, MethodNotAllowed, InvalidArgument, AccessForbidden (a CORS preflight). */
 export function route(resource: Resource, method: string, query: Query, headers: ReadonlyMap<string, string>): OperationName | Rejection {
-  if (method === 'OPTIONS') return reject('AccessForbidden');
+  if (method === 'OPTIONS') return preflight(resource, headers);
   let marker = '';
   for (const { name, value } of query.parameters) {
     if (unservedMarkers.has(name)) return reject('NotImplemented', { Header: name });
@@ -139,23 +139,39 @@ export function route(resource: Resource, method: string, query: Query, headers:
   if (byMethod === undefined) return reject('NotImplemented', { Header: marker });
   const choice = byMethod.get(method)?.find(({ withHeader }) => withHeader === undefined || headers.has(withHeader));
   if (choice === undefined) return unroutable(resource, method, headers, byMethod);
-  return misplacedQualifier(choice.operation, query) ?? choice.operation;
+  return misplacedQualifier(choice.operation, query) ?? misplacedCopy(method, headers) ?? choice.operation;
 }
 
 function isQualifier(name: string): boolean {
   return qualifiers.has(name) || name.startsWith('response-') || name.toLowerCase().startsWith('x-amz-');
 }
 
+const misplaced = [
+  ['partNumber', 'This operation does not accept partNumber without uploadId'],
+  ['versionId', 'This operation does not accept a version-id.'],
+] as const;
+
 /** A part or a version that is written to by name must not end up as a plain object. */
 function misplacedQualifier(operation: OperationName, query: Query): Rejection | undefined {
   if (operation !== 'PutObject' && operation !== 'CopyObject') return undefined;
-  for (const name of ['partNumber', 'versionId']) {
-    const value = query.get(name);
-    if (value !== undefined) {
-      return reject('InvalidArgument', { Message: `${operation} does not take ${name}.`, ArgumentName: name, ArgumentValue: value });
-    }
+  for (const [ArgumentName, Message] of misplaced) {
+    const ArgumentValue = query.get(ArgumentName);
+    if (ArgumentValue !== undefined) return reject('InvalidArgument', { ArgumentName, ArgumentValue, Message });
   }
   return undefined;
+}
+
+/** No bucket has CORS rules. */
+function preflight(resource: Resource, headers: ReadonlyMap<string, string>): Rejection {
+  return reject('AccessForbidden', { Method: headers.get('access-control-request-method') ?? 'OPTIONS', ResourceType: resource });
+}
+
+/** Who asks for a copy must not be answered with something else. */
+function misplacedCopy(method: string, headers: ReadonlyMap<string, string>): Rejection | undefined {
+  const ArgumentValue = headers.get('x-amz-copy-source');
+  if (ArgumentValue === undefined || method === 'PUT') return undefined;
+  const Message = 'You can only specify a copy source header for copy requests.';
+  return reject('InvalidArgument', { ArgumentName: 'x-amz-copy-source', ArgumentValue, Message });
 }
 
 function unroutable(

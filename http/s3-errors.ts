@@ -1,5 +1,5 @@
 import { Fault, type FaultKind } from '../engine/fault.ts';
-import { BodyRejected, type Rejection, type RejectionCode, reject } from '../engine/rejection.ts';
+import { BodyRejected, type Rejection, type RejectionCode, reject, type SharedCode } from '../engine/rejection.ts';
 import { element, xmlDeclaration } from './xml.ts';
 
 interface S3Error {
@@ -16,7 +16,7 @@ export const s3Errors: Readonly<Record<RejectionCode, S3Error>> = {
   AccessForbidden: { status: 403, message: 'CORSResponse: CORS is not enabled for this bucket.' },
   AuthorizationHeaderMalformed: { status: 400, message: 'The authorization header you provided is invalid.' },
   AuthorizationQueryParametersError: { status: 400, message: 'The authorization query parameters that you provided are not valid.' },
-  BadDigest: { status: 400, message: 'The Content-MD5 or checksum value that you specified did not match what the server received.' },
+  BadDigest: { status: 400, message: 'The Content-MD5 you specified did not match what we received.' },
   BucketAlreadyExists: {
     status: 409,
     message:
@@ -39,11 +39,13 @@ export const s3Errors: Readonly<Record<RejectionCode, S3Error>> = {
     status: 400,
     message: 'The specified location constraint is incompatible for the region specific endpoint this request was sent to.',
   },
+  IllegalVersioningConfigurationException: { status: 400, message: 'The Versioning element must be specified' },
   IncompleteBody: { status: 400, message: 'You did not provide the number of bytes specified by the Content-Length HTTP header' },
   InternalError: { status: 500, message: 'We encountered an internal error. Please try again.' },
   InvalidAccessKeyId: { status: 403, message: 'The AWS Access Key Id you provided does not exist in our records.' },
   InvalidArgument: { status: 400, message: 'Invalid Argument' },
   InvalidBucketName: { status: 400, message: 'The specified bucket is not valid.' },
+  InvalidBucketOwnerAWSAccountID: { status: 400, message: 'The value of the expected bucket owner parameter must be an AWS Account ID...' },
   InvalidBucketState: { status: 409, message: 'The request is not valid for the current state of the bucket.' },
   InvalidChunkSizeError: { status: 400, message: 'Only the last chunk is allowed to have a size less than 8192 bytes' },
   InvalidDigest: { status: 400, message: 'The Content-MD5 you specified was invalid.' },
@@ -52,14 +54,18 @@ export const s3Errors: Readonly<Record<RejectionCode, S3Error>> = {
   InvalidPart: {
     status: 400,
     message:
-      "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
+      "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
   },
   InvalidPartNumber: { status: 416, message: 'The requested partnumber is not satisfiable' },
   InvalidPartOrder: {
     status: 400,
-    message: 'The list of parts was not in ascending order. The parts list must be specified in order by part number.',
+    message: 'The list of parts was not in ascending order. Parts must be ordered by part number.',
   },
   InvalidRange: { status: 416, message: 'The requested range is not satisfiable' },
+  InvalidRedirectLocation: {
+    status: 400,
+    message: "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
+  },
   InvalidRequest: { status: 400, message: 'Invalid Request' },
   InvalidSignature: { status: 403, message: 'The signature you provided is not a valid signature.' },
   InvalidStorageClass: { status: 400, message: 'The storage class you specified is not valid' },
@@ -76,7 +82,7 @@ export const s3Errors: Readonly<Record<RejectionCode, S3Error>> = {
   MethodNotAllowed: { status: 405, message: 'The specified method is not allowed against this resource.' },
   MissingContentLength: { status: 411, message: 'You must provide the Content-Length HTTP header.' },
   MissingRequestBodyError: { status: 400, message: 'Request body is empty.' },
-  MissingSecurityHeader: { status: 400, message: 'Your request was missing a required header.' },
+  MissingSecurityHeader: { status: 400, message: 'Your request was missing a required header' },
   NoSuchBucket: { status: 404, message: 'The specified bucket does not exist' },
   NoSuchKey: { status: 404, message: 'The specified key does not exist.' },
   NoSuchTagSet: { status: 404, message: 'The TagSet does not exist' },
@@ -85,7 +91,7 @@ export const s3Errors: Readonly<Record<RejectionCode, S3Error>> = {
     message: 'The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.',
   },
   NoSuchVersion: { status: 404, message: 'The specified version does not exist.' },
-  NotImplemented: { status: 501, message: 'A header or parameter you provided implies functionality that is not implemented.' },
+  NotImplemented: { status: 501, message: 'A header you provided implies functionality that is not implemented' },
   NotModified: { status: 304, message: 'Not Modified' },
   OperationAborted: {
     status: 409,
@@ -111,7 +117,7 @@ export const s3Errors: Readonly<Record<RejectionCode, S3Error>> = {
   XAmzContentSHA256Mismatch: { status: 400, message: "The provided 'x-amz-content-sha256' header does not match what was computed." },
 };
 
-const faultCodes: Readonly<Record<FaultKind, RejectionCode>> = {
+const faultCodes: Readonly<Record<FaultKind, Exclude<RejectionCode, SharedCode>>> = {
   unavailable: 'SlowDown',
   overloaded: 'SlowDown',
   // The connection may still take an answer when only its sending half was closed.

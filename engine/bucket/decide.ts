@@ -73,9 +73,14 @@ function createBucket(state: BucketState, command: Extract<BucketCommand, { type
 
 /** Unfinished uploads don't keep a bucket, but go before it does: the door aborts them and asks again. */
 function deleteBucket(state: BucketState, bucket: BucketInfo): BucketDecision {
-  if (state.holdsVersions) return reject('BucketNotEmpty', { BucketName: bucket.name });
+  if (state.holdsVersions) return notEmpty(bucket);
   if (state.holdsUploads) return reject('OperationAborted', { BucketName: bucket.name });
   return { events: [{ type: 'BucketDeleted', bucket: bucket.name, account: bucket.account }], reply: null };
+}
+
+function notEmpty({ name, versioning }: BucketInfo): Rejection {
+  const Message = 'The bucket you tried to delete is not empty. You must delete all versions in the bucket.';
+  return reject('BucketNotEmpty', { BucketName: name, ...(versioning !== 'unversioned' && { Message }) });
 }
 
 function putObjectTagging(

@@ -26,7 +26,7 @@ export function holdsRange(version: Version, condition: RangeCondition | undefin
 /** The source of a copy: whatever fails is a precondition failed. */
 export function refuseCopy(source: Version, conditions: ReadConditions): Rejection | undefined {
   const failed = failedCondition(source, conditions);
-  return failed === undefined ? undefined : reject('PreconditionFailed', { Condition: `x-amz-copy-source-${failed.toLowerCase()}` });
+  return failed === undefined ? undefined : reject('PreconditionFailed', { Condition: `x-amz-copy-source-${failed}` });
 }
 
 type ReadCondition = 'If-Match' | 'If-Unmodified-Since' | 'If-None-Match' | 'If-Modified-Since';

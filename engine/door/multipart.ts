@@ -156,6 +156,7 @@ function sliceOf(source: Located, command: v.UploadPartCopy): CopiedSlice | Reje
   if (command.range === undefined) return { offset: 0, length: size };
   const { first, last } = command.range;
   if (first <= last && last < size) return { offset: first, length: last - first + 1 };
+  if (first >= size) return reject('InvalidRequest', { Message: 'The specified copy range is invalid for the source object size' });
   const Message = `Range specified is not valid for source object of size: ${size}`;
   return reject('InvalidArgument', { ArgumentName: 'x-amz-copy-source-range', ArgumentValue: `bytes=${first}-${last}`, Message });
 }

@@ -21,7 +21,7 @@ export function assemble(upload: UploadRow, stored: readonly PartRow[], list: Co
   const size = chosen.reduce((sum, part) => sum + part.size, 0);
   if (size > objectBytesMax) return reject('EntityTooLarge', { ProposedSize: size, MaxSizeAllowed: objectBytesMax });
   if (list.objectSize !== undefined && list.objectSize !== size) {
-    const Message = 'The provided x-amz-mp-object-size header value does not match what was computed';
+    const Message = `The provided 'x-amz-mp-object-size' header value ${list.objectSize} does not match what was computed: ${size}`;
     return reject('InvalidRequest', { Message });
   }
   const checksum = checksumOf(upload, chosen);
@@ -49,7 +49,7 @@ export function removedParts(stored: readonly PartRow[], chosen: readonly PartRo
 }
 
 function refuseList(upload: UploadRow, list: CompletionList): Rejection | undefined {
-  if (list.parts.length === 0) return reject('MalformedXML');
+  if (list.parts.length === 0) return reject('InvalidRequest', { Message: 'You must specify at least one part' });
   const type = upload.checksum?.type ?? 'FULL_OBJECT';
   if (list.checksumType !== undefined && list.checksumType !== type) {
     const Message = `The upload was created using the ${type} checksum mode. The complete request must use the same checksum mode.`;

@@ -52,7 +52,11 @@ export function readPresignedUrlV2(request: SignedRequest): ClaimV2 | Rejection 
     });
   }
   // Fields are told apart by line ends alone.
-  if (query.parameters.some((parameter) => parameter.value.includes('\n'))) return reject('InvalidRequest');
+  if (query.parameters.some((parameter) => parameter.value.includes('\n'))) {
+    return reject('InvalidRequest', {
+      Message: 'Signature version 2 does not cover line ends in parameters. Please use AWS4-HMAC-SHA256.',
+    });
+  }
   const moved = new Map<string, string>();
   for (const { name, value } of query.parameters) if (isMovedHeader(name)) moved.set(name.toLowerCase(), value);
   const value = (name: string): string => headers.get(name) ?? moved.get(name) ?? '';

@@ -3,7 +3,7 @@ import type { CompletedPart } from '../../engine/vocabulary.ts';
 import { parseWriteConditions, unquoted } from '../parameters/conditions.ts';
 import { checksumElements, claimedInElement, claimedInHeaders, parseChecksumType } from '../parameters/object-checksums.ts';
 import { quoted, writtenHeader } from '../parameters/object-headers.ts';
-import { partNumberMax } from '../parameters/ranges.ts';
+import { noPartNumber, partNumberMax } from '../parameters/ranges.ts';
 import { uploadTarget } from '../parameters/upload-targets.ts';
 import type { Operation, S3Request } from '../request/s3-request.ts';
 import { childrenOf, element, readXml, s3Namespace, textOf, type XmlElement } from '../xml.ts';
@@ -54,7 +54,7 @@ function parseObjectSize(request: S3Request): number | undefined | Rejection {
   const header = 'x-amz-mp-object-size';
   const sent = request.header(header);
   if (sent === undefined) return undefined;
-  return /^\d{1,15}$/.test(sent) ? Number(sent) : reject('InvalidArgument', { ArgumentName: header, ArgumentValue: sent });
+  return /^\d{1,15}$/.test(sent) ? Number(sent) : reject('InvalidRequest', { Message: `Value for ${header} header is invalid: '${sent}'` });
 }
 
 function readParts(body: Buffer): CompletedPart[] | Rejection {
@@ -66,7 +66,8 @@ function readParts(body: Buffer): CompletedPart[] | Rejection {
     if (isRejection(part)) return part;
     parts.push(part);
   }
-  return parts.length === 0 || parts.length > partNumberMax ? reject('MalformedXML') : parts;
+  if (parts.length === 0) return reject('InvalidRequest', { Message: 'You must specify at least one part' });
+  return parts.length > partNumberMax ? reject('MalformedXML') : parts;
 }
 
 function readPart(listed: XmlElement): CompletedPart | Rejection {
@@ -74,7 +75,9 @@ function readPart(listed: XmlElement): CompletedPart | Rejection {
   const etag = textOf(listed, 'ETag');
   if (!/^\d{1,9}$/.test(number) || etag === undefined) return reject('MalformedXML');
   const partNumber = Number(number);
-  if (partNumber < 1 || partNumber > partNumberMax) return reject('InvalidArgument', { ArgumentName: 'partNumber', ArgumentValue: number });
+  if (partNumber < 1)
+    return reject('InvalidArgument', { ArgumentName: 'PartNumber', ArgumentValue: number, Message: 'PartNumber must be >= 1' });
+  if (partNumber > partNumberMax) return noPartNumber(number);
   const checksum = claimedInElement(listed);
   if (isRejection(checksum)) return checksum;
   return { partNumber, etag: unquoted(etag), checksum };

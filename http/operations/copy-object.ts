@@ -52,8 +52,9 @@ function replacedTags(request: S3Request): Tags | undefined | Rejection {
   return replace ? parseTaggingHeader(request) : undefined;
 }
 
-function isReplace(request: S3Request, header: string): boolean | Rejection {
+function isReplace(request: S3Request, header: 'x-amz-metadata-directive' | 'x-amz-tagging-directive'): boolean | Rejection {
   const sent = request.header(header) ?? 'COPY';
   if (sent === 'COPY' || sent === 'REPLACE') return sent === 'REPLACE';
-  return reject('InvalidArgument', { ArgumentName: header, ArgumentValue: sent });
+  const Message = `Unknown ${header === 'x-amz-metadata-directive' ? 'metadata' : 'tagging'} directive.`;
+  return reject('InvalidArgument', { ArgumentName: header, ArgumentValue: sent, Message });
 }

@@ -1,6 +1,6 @@
 import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
 import type { Checksum, ObjectAttributes, PartInfo } from '../../engine/vocabulary.ts';
-import { listingRowsMax, parseVersionId } from '../parameters/listing-parameters.ts';
+import { listingRowsMax, notAnInteger, parseVersionId } from '../parameters/listing-parameters.ts';
 import { checksumElement, checksumElements } from '../parameters/object-checksums.ts';
 import { httpDate, storageClassOf, versionHeader } from '../parameters/object-headers.ts';
 import { partNumberMax } from '../parameters/ranges.ts';
@@ -48,16 +48,20 @@ export const getObjectAttributes: Operation = {
 function parseAttributes(request: S3Request): ReadonlySet<string> | Rejection {
   const header = 'x-amz-object-attributes';
   const sent = request.header(header) ?? '';
+  if (sent.trim() === '') {
+    const Message = `The ${header} header specifying the attributes to be retrieved is either missing or empty`;
+    return reject('InvalidRequest', { Message });
+  }
   const names = sent.split(',').map((name) => name.trim());
   const known: readonly string[] = attributes;
   if (names.every((name) => known.includes(name))) return new Set(names);
-  return reject('InvalidArgument', { ArgumentName: header, ArgumentValue: sent });
+  return reject('InvalidArgument', { ArgumentName: header, ArgumentValue: sent, Message: 'Invalid attribute name specified.' });
 }
 
 function parseCount(request: S3Request, header: string, fallback: number): number | Rejection {
   const sent = request.header(header);
   if (sent === undefined) return fallback;
-  return /^\d{1,9}$/.test(sent) ? Number(sent) : reject('InvalidArgument', { ArgumentName: header, ArgumentValue: sent });
+  return /^\d{1,9}$/.test(sent) ? Number(sent) : notAnInteger(header, sent);
 }
 
 /** This operation alone shows a composite checksum so: the number of parts is a field of its own. */

@@ -1,7 +1,8 @@
-import { isRejection, reject } from '../../engine/rejection.ts';
+import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
 import { bucketArn } from '../parameters/bucket-places.ts';
-import { parseMax, parseToken, tokenOf } from '../parameters/listing-parameters.ts';
+import { parseToken, tokenOf } from '../parameters/listing-parameters.ts';
 import { isoTime } from '../parameters/object-headers.ts';
+import type { Query } from '../request/query.ts';
 import type { Operation } from '../request/s3-request.ts';
 import { element, s3Namespace } from '../xml.ts';
 
@@ -11,9 +12,8 @@ export const listBuckets: Operation = {
   name: 'ListBuckets',
   async run(request, engine) {
     const { query, caller } = request;
-    const max = parseMax(query, 'max-buckets', bucketsMax);
+    const max = parseMaxBuckets(query);
     if (isRejection(max)) return max;
-    if (max === 0) return reject('InvalidArgument', { ArgumentName: 'max-buckets', ArgumentValue: '0' });
     const after = parseToken(query);
     if (isRejection(after)) return after;
     const prefix = query.get('prefix') ?? '';
@@ -35,3 +35,11 @@ export const listBuckets: Operation = {
     };
   },
 };
+
+function parseMaxBuckets(query: Query): number | Rejection {
+  const sent = query.get('max-buckets') ?? String(bucketsMax);
+  const max = /^\d{1,10}$/.test(sent) ? Number(sent) : 0;
+  if (max >= 1 && max <= bucketsMax) return max;
+  const Message = `Argument max-buckets must be an integer between 1 and ${bucketsMax}.`;
+  return reject('InvalidArgument', { ArgumentName: 'max-buckets', ArgumentValue: sent, Message });
+}

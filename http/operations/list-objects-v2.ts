@@ -9,7 +9,13 @@ export const listObjectsV2: Operation = {
   async run(request, engine) {
     const { query, bucket } = request;
     const listType = query.get('list-type') ?? '';
-    if (listType !== '2') return reject('InvalidArgument', { ArgumentName: 'list-type', ArgumentValue: listType });
+    if (listType !== '2') {
+      return reject('InvalidArgument', {
+        ArgumentName: 'list-type',
+        ArgumentValue: listType,
+        Message: 'Invalid List Type specified in Request',
+      });
+    }
     const max = parseMax(query, 'max-keys');
     if (isRejection(max)) return max;
     const encodingType = parseEncodingType(query);

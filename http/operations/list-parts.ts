@@ -1,6 +1,6 @@
-import { isRejection, reject } from '../../engine/rejection.ts';
+import { isRejection } from '../../engine/rejection.ts';
 import type { PartInfo } from '../../engine/vocabulary.ts';
-import { parseEncodingType, parseMax } from '../parameters/listing-parameters.ts';
+import { notAnInteger, parseEncodingType, parseMax } from '../parameters/listing-parameters.ts';
 import { ownerXml } from '../parameters/listing-xml.ts';
 import { checksumElement } from '../parameters/object-checksums.ts';
 import { isoTime, quoted, storageClassOf } from '../parameters/object-headers.ts';
@@ -16,7 +16,7 @@ export const listParts: Operation = {
     const max = parseMax(query, 'max-parts');
     if (isRejection(max)) return max;
     const marker = query.get('part-number-marker') || '0';
-    if (!/^\d{1,9}$/.test(marker)) return reject('InvalidArgument', { ArgumentName: 'part-number-marker', ArgumentValue: marker });
+    if (!/^\d{1,9}$/.test(marker)) return notAnInteger('part-number-marker', marker);
     const encodingType = parseEncodingType(query);
     if (isRejection(encodingType)) return encodingType;
     const target = uploadTarget(request);

@@ -23,5 +23,6 @@ function versioningIn(body: Buffer): 'enabled' | 'suspended' | Rejection {
   if (textOf(root, 'MfaDelete')?.trim() === 'Enabled') return reject('NotImplemented', { Header: 'MfaDelete' });
   const status = textOf(root, 'Status')?.trim();
   if (status === 'Enabled') return 'enabled';
-  return status === 'Suspended' ? 'suspended' : reject('MalformedXML');
+  if (status === 'Suspended') return 'suspended';
+  return reject(status === undefined ? 'IllegalVersioningConfigurationException' : 'MalformedXML');
 }

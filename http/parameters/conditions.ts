@@ -2,6 +2,7 @@
 import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
 import type { DeleteConditions, RangeCondition, ReadConditions, WriteConditions } from '../../engine/vocabulary.ts';
 import type { S3Request } from '../request/s3-request.ts';
+import { notAnInteger } from './listing-parameters.ts';
 
 /** `prefix` is '' for the request's own conditions, `x-amz-copy-source-` for those on the source of a copy. */
 export function parseReadConditions(request: S3Request, prefix: '' | 'x-amz-copy-source-' = ''): ReadConditions {
@@ -77,7 +78,8 @@ const lastModifiedTime = 'x-amz-if-match-last-modified-time';
 
 function parseTime(sent: string | undefined, name: string): number | undefined | Rejection {
   const time = timeOf(sent);
-  return sent !== undefined && time === undefined ? reject('InvalidArgument', { ArgumentName: name, ArgumentValue: sent }) : time;
+  if (sent === undefined || time !== undefined) return time;
+  return reject('InvalidArgument', { ArgumentName: name, ArgumentValue: sent, Message: `The value of ${name} is not a valid timestamp` });
 }
 
 /** Rejection: NotImplemented, InvalidArgument. */
@@ -99,7 +101,7 @@ export function deleteConditions(sent: { etag?: string; lastModified?: string; s
   const ifMatchLastModified = parseTime(sent.lastModified, lastModifiedTime);
   if (isRejection(ifMatchLastModified)) return ifMatchLastModified;
   if (sent.size !== undefined && !/^\d{1,15}$/.test(sent.size)) {
-    return reject('InvalidArgument', { ArgumentName: 'x-amz-if-match-size', ArgumentValue: sent.size });
+    return notAnInteger('x-amz-if-match-size', sent.size);
   }
   return {
     ...(sent.etag !== undefined && { ifMatch: unquoted(sent.etag) }),

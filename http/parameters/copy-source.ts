@@ -7,6 +7,7 @@ import { decodeField, parseQuery } from '../request/query.ts';
 import { bucketOfHost, keyRejection } from '../request/request-target.ts';
 import type { S3Request } from '../request/s3-request.ts';
 import { parseReadConditions } from './conditions.ts';
+import { emptyVersionId } from './listing-parameters.ts';
 
 const header = 'x-amz-copy-source';
 
@@ -57,7 +58,7 @@ function parseVersion(sent: string, at: number): { readonly versionId: string } 
   const [version] = query.parameters;
   if (version?.name !== 'versionId' || query.parameters.length > 1) return invalid('Unsupported copy source parameter.', sent);
   if (version.value !== '') return { versionId: version.value };
-  return reject('InvalidArgument', { ArgumentName: 'versionId', ArgumentValue: '', Message: 'Version id cannot be the empty string' });
+  return emptyVersionId();
 }
 
 function invalid(Message: string, ArgumentValue: string): Rejection {

@@ -55,7 +55,7 @@ export function parseMetadata(request: S3Request): ObjectMetadata | Rejection {
 
 /**
  * Where an object is to lie: its storage class (STANDARD is what no class means) and its redirect. undefined when neither was
- * sent. Rejection: InvalidStorageClass, InvalidArgument.
+ * sent. Rejection: InvalidStorageClass, InvalidRedirectLocation.
  */
 export function parsePlacement(request: S3Request): Readonly<Record<string, string>> | undefined | Rejection {
   const storageClass = request.header('x-amz-storage-class');
@@ -64,7 +64,7 @@ export function parsePlacement(request: S3Request): Readonly<Record<string, stri
   }
   const redirect = request.header('x-amz-website-redirect-location');
   if (redirect !== undefined && !/^(\/|https?:\/\/)/.test(redirect)) {
-    return reject('InvalidArgument', { ArgumentName: 'x-amz-website-redirect-location', ArgumentValue: redirect });
+    return reject('InvalidRedirectLocation');
   }
   if (storageClass === undefined && redirect === undefined) return undefined;
   return {

@@ -28,8 +28,10 @@ export function parseCopyRange(header: string | undefined): { first: number; las
   const found = /^bytes=(\d{1,15})-(\d{1,15})$/.exec(header);
   const first = Number(found?.[1]);
   const last = Number(found?.[2]);
-  if (!found || last < first) return reject('InvalidArgument', { ArgumentName: 'x-amz-copy-source-range', ArgumentValue: header });
-  return { first, last };
+  if (found && first <= last) return { first, last };
+  const Message =
+    'The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy';
+  return reject('InvalidArgument', { ArgumentName: 'x-amz-copy-source-range', ArgumentValue: header, Message });
 }
 
 /** `partNumber` of the query. Rejection: InvalidArgument. */
@@ -37,6 +39,10 @@ export function parsePartNumber(request: S3Request): number | undefined | Reject
   const sent = request.query.get('partNumber');
   if (sent === undefined) return undefined;
   const number = /^\d{1,5}$/.test(sent) ? Number(sent) : 0;
-  if (number < 1 || number > partNumberMax) return reject('InvalidArgument', { ArgumentName: 'partNumber', ArgumentValue: sent });
-  return number;
+  return number < 1 || number > partNumberMax ? noPartNumber(sent) : number;
+}
+
+export function noPartNumber(sent: string): Rejection {
+  const Message = `Part number must be an integer between 1 and ${partNumberMax}, inclusive`;
+  return reject('InvalidArgument', { ArgumentName: 'partNumber', ArgumentValue: sent, Message });
 }

@@ -2,9 +2,11 @@ import type { Engine } from '../../engine/engine.ts';
 import { isRejection, type Rejection, reject } from '../../engine/rejection.ts';
 import type { S3Request } from './s3-request.ts';
 
+const noAccount = 'The value of the expected bucket owner parameter must be an AWS Account ID';
+
 export type OwnerHeader = 'x-amz-expected-bucket-owner' | 'x-amz-source-expected-bucket-owner';
 
-/** The header guards against a bucket that changed hands. Rejection: AccessDenied, NoSuchBucket. */
+/** The header guards against a bucket that changed hands. Rejection: InvalidBucketOwnerAWSAccountID, AccessDenied, NoSuchBucket. */
 export async function refuseOtherOwner(
   request: S3Request,
   engine: Engine,
@@ -14,5 +16,7 @@ export async function refuseOtherOwner(
   if (expected === undefined) return undefined;
   const found = await engine.headBucket(request.caller, bucket);
   if (isRejection(found)) return found;
-  return found.account === expected ? undefined : reject('AccessDenied');
+  if (found.account === expected) return undefined;
+  if (/^\d{12}$/.test(expected)) return reject('AccessDenied');
+  return reject('InvalidBucketOwnerAWSAccountID', { Message: `${noAccount}... [${expected}]` });
 }

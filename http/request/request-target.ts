@@ -49,7 +49,7 @@ function checked(target: RequestTarget): RequestTarget | Rejection {
 
 /** Why a key can't be an object's: InvalidObjectName or KeyTooLongError. For keys from bodies and headers too. */
 export function keyRejection(key: string): Rejection | undefined {
-  if (key === '' || key.includes('\0')) return reject('InvalidObjectName');
+  if (key === '' || key.includes('\0')) return reject('InvalidObjectName', { Key: key });
   // No UTF-16 unit takes more than three bytes: most keys need no counting.
   if (key.length * 3 <= keyBytesMax) return undefined;
   const bytes = Buffer.byteLength(key);

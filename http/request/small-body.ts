@@ -47,7 +47,11 @@ function digestMismatch(whole: Buffer, body: UploadBody): Rejection | undefined 
   }
   if (checksum && body.algorithm) {
     const computed = checksumOf(body.algorithm, whole);
-    if (!computed.equals(checksum)) return badDigest(checksum, computed);
+    if (!computed.equals(checksum)) {
+      const Message = `The ${body.algorithm} you specified did not match the calculated checksum.`;
+      const { facts } = badDigest(checksum, computed);
+      return reject('BadDigest', { ...facts, Message });
+    }
   }
   return undefined;
 }

@@ -78,7 +78,7 @@ test('what is no source, and what is no destination', async () => {
   await rejected(copy({ key: '' }), 'InvalidObjectName');
   await rejected(copy({ versionId: '0'.repeat(32) }), 'NoSuchVersion');
   await rejected(copy({ source: { bucket: 'one', key: 'large', conditions: { ifNoneMatch: ['*'] } } }), 'PreconditionFailed', {
-    Condition: 'x-amz-copy-source-if-none-match',
+    Condition: 'x-amz-copy-source-If-None-Match',
   });
   await rejected(copy({ source: { bucket: 'one', key: 'large', conditions: { ifMatch: ['x'] } } }), 'PreconditionFailed');
   await rejected(copy({ conditions: { ifMatch: '*' } }), 'NoSuchKey', { Key: 'copy' });

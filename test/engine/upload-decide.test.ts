@@ -76,7 +76,7 @@ test('CompleteMultipartUpload: the list must be right', async () => {
   for (const row of rows) await given.accept(uploadId, upload(row));
   const [one, three, nine] = rows;
   const facts = { UploadId: uploadId };
-  await given.refused(uploadId, complete([]), 'MalformedXML');
+  await given.refused(uploadId, complete([]), 'InvalidRequest');
   await given.refused(uploadId, complete([named(nine), named(one)]), 'InvalidPartOrder', facts);
   await given.refused(uploadId, complete([named(one), named(one)]), 'InvalidPartOrder', facts);
   await given.refused(uploadId, complete([named(one), named(part(2))]), 'InvalidPart', { ...facts, PartNumber: 2, ETag: part(2).etag });

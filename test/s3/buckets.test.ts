@@ -206,7 +206,7 @@ test('PutBucketVersioning and GetBucketVersioning', async () => {
   const put = (xml: string) => raw.call({ method: 'PUT', bucket: Bucket, query: { versioning: '' }, body: Buffer.from(xml) });
   const open = '<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">';
   refused(await put(`${open}<Status>On</Status></VersioningConfiguration>`), 400, 'MalformedXML');
-  refused(await put(`${open}</VersioningConfiguration>`), 400, 'MalformedXML');
+  refused(await put(`${open}</VersioningConfiguration>`), 400, 'IllegalVersioningConfigurationException');
   refused(await put(`${open}<Status>Enabled</Status><MfaDelete>Enabled</MfaDelete></VersioningConfiguration>`), 501, 'NotImplemented');
   refused(await put('<!DOCTYPE a [<!ENTITY b "c">]><VersioningConfiguration/>'), 400, 'MalformedXML');
   assert.equal((await client.send(new GetBucketVersioningCommand({ Bucket }))).Status, 'Enabled');

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Answer } from '../../bench/client/connection.ts';
 import { complete, type ErrorRow, errorRows, md5, put } from '../support/error-rows.ts';
+import { errorSentences } from '../support/error-sentences.ts';
 import { provoke, sendRaw } from '../support/provocation.ts';
 import { type RawClient, refused, startRaw, xmlText } from '../support/raw-client.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
@@ -37,6 +38,7 @@ function holds(answer: Answer, row: Pick<ErrorRow, 'code' | 'status' | 'fields' 
   refused(answer, row.status, row.code);
   assert.equal(xmlText(answer, 'Resource'), encodeURI(path));
   assert.match(xmlText(answer, 'Message') ?? '', /\w{3}/);
+  assert.doesNotMatch(xmlText(answer, 'Message') ?? '', /^Invalid (Argument|Request)$/, 'the sentence names the matter');
   assert.ok(xmlText(answer, 'HostId'));
   const wanted = (found: string | undefined, value: string | RegExp, name: string): void => {
     assert.ok(found !== undefined, `${name} is missing: ${answer.body}`);
@@ -47,7 +49,7 @@ function holds(answer: Answer, row: Pick<ErrorRow, 'code' | 'status' | 'fields' 
   for (const [name, value] of Object.entries(row.headersWanted ?? {})) wanted(answer.headers[name], value, name);
 }
 
-for (const row of errorRows) {
+for (const row of [...errorRows, ...errorSentences]) {
   test(`${row.code}: ${row.condition}`, async () => {
     holds(await provoke(server, row), row, row.path);
     const stored = await client.call({ method: 'HEAD', bucket: 'errors', key: 'not-stored' });

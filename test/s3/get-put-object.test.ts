@@ -116,7 +116,7 @@ test('PutObject refuses what it cannot keep its word on', async () => {
     Header: 'x-amz-server-side-encryption',
   });
   refused(await put('lock', text, { 'x-amz-object-lock-mode': 'COMPLIANCE' }), 501, 'NotImplemented');
-  refused(await put('redirect', text, { 'x-amz-website-redirect-location': 'javascript:x' }), 400, 'InvalidArgument');
+  refused(await put('redirect', text, { 'x-amz-website-redirect-location': 'javascript:x' }), 400, 'InvalidRedirectLocation');
   refused(await put('tags', text, { 'x-amz-tagging': 'a=1&a=2' }), 400, 'InvalidArgument', { ArgumentName: 'x-amz-tagging' });
   refused(await put('md5', text, { 'content-md5': createHash('md5').update('other').digest('base64') }), 400, 'BadDigest');
   refused(await put('md5', text, { 'content-md5': 'short' }), 400, 'InvalidDigest');

@@ -115,8 +115,10 @@ test('max-keys: none, all, more, and what is no number', async () => {
     const more = await list({ ...version, 'max-keys': '5000' });
     assert.equal(xmlText(more, 'MaxKeys'), '1000');
     assert.deepEqual(xmlTexts(more, 'Key'), ['one', 'two']);
-    for (const wrong of ['-1', 'x', '1.5'])
-      refused(await list({ ...version, 'max-keys': wrong }), 400, 'InvalidArgument', { ArgumentName: 'max-keys' });
+    for (const wrong of ['-1', 'x', '1.5']) {
+      const ArgumentName = wrong === '-1' ? 'maxKeys' : 'max-keys';
+      refused(await list({ ...version, 'max-keys': wrong }), 400, 'InvalidArgument', { ArgumentName });
+    }
     refused(await list({ ...version, 'encoding-type': 'base64' }), 400, 'InvalidArgument', { ArgumentName: 'encoding-type' });
   }
   for (const token of ['', 'nonsense', 'b25l', 'AAAAAG9uZQ']) {

@@ -155,9 +155,10 @@ export const errorRows: readonly ErrorRow[] = [
     body: '<Delete><Object>',
   },
   {
-    code: 'MalformedXML',
+    code: 'InvalidRequest',
     condition: 'empty part list',
     status: 400,
+    fields: { Message: 'You must specify at least one part' },
     method: 'POST',
     path: '/errors/not-stored',
     query: [['uploadId', 'x']],
