@@ -46,6 +46,7 @@ export interface Engine {
   getObjectTagging(caller: v.Caller, target: v.ObjectTarget): Outcome<v.ObjectTags>;
   /** Empty tags remove the tag set (DeleteObjectTagging). */
   putObjectTagging(caller: v.Caller, target: v.ObjectTarget, tags: v.Tags): Outcome<v.ObjectTags>;
+  restoreObject(caller: v.Caller, command: v.RestoreObject): Outcome<v.Restored>;
 
   listObjects(caller: v.Caller, query: v.ListObjects): Outcome<v.ObjectPage>;
   listObjectVersions(caller: v.Caller, query: v.ListObjectVersions): Outcome<v.VersionPage>;
@@ -148,12 +149,13 @@ function objectMethods(door: Door, gate: Gate): Omit<Engine, BucketMethod | Mult
   const listings = new FewAtOnce(listingsAtOnceMax);
   return {
     putObject: (caller, command) => gate.passWith(command.body, () => commands.putObject(door, caller, command)),
-    getObject: (_caller, query) => door.reading(() => queries.getObject(door, query)),
+    getObject: (caller, query) => door.reading(() => queries.getObject(door, query, caller.time)),
     headObject: (_caller, query) => door.reading(() => queries.headObject(door, query)),
     deleteObject: (caller, command) => gate.pass(() => commands.deleteObject(door, caller, command)),
     copyObject: (caller, command) => gate.pass(() => copyObject(door, caller, command)),
     getObjectAttributes: (_caller, query) => door.reading(() => queries.getObjectAttributes(door, query)),
     getObjectTagging: (_caller, target) => door.reading(() => queries.getObjectTagging(door, target)),
+    restoreObject: (caller, command) => gate.pass(() => commands.restoreObject(door, caller, command)),
     putObjectTagging: (caller, target, tags) => gate.pass(() => commands.putObjectTagging(door, caller, target, tags)),
     listObjects: (_caller, query) => listings.run(() => door.reading(() => listObjects(door, query))),
     listObjectVersions: (_caller, query) => listings.run(() => door.reading(() => listObjectVersions(door, query))),

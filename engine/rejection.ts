@@ -43,6 +43,7 @@ export const rejectionCodes = [
   'InvalidDigest',
   'InvalidLocationConstraint',
   'InvalidObjectName',
+  'InvalidObjectState',
   'InvalidPart',
   'InvalidPartNumber',
   'InvalidPartOrder',

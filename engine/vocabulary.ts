@@ -228,6 +228,15 @@ export interface ObjectTags {
   readonly versionId: string | undefined;
 }
 
+export interface RestoreObject extends ObjectTarget {
+  readonly days: number;
+}
+export interface Restored {
+  /** It could be read before: its days were changed. */
+  readonly already: boolean;
+  readonly versionId: string | undefined;
+}
+
 // ---- listings
 
 export interface ListObjects {

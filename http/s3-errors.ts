@@ -51,6 +51,7 @@ export const s3Errors: Readonly<Record<RejectionCode, S3Error>> = {
   InvalidDigest: { status: 400, message: 'The Content-MD5 you specified was invalid.' },
   InvalidLocationConstraint: { status: 400, message: 'The specified location-constraint is not valid' },
   InvalidObjectName: { status: 400, message: 'The specified object key is not valid.' },
+  InvalidObjectState: { status: 403, message: "The operation is not valid for the object's storage class" },
   InvalidPart: {
     status: 400,
     message:

@@ -13,6 +13,7 @@ export type BucketCommand =
   | DeleteVersion
   | { readonly type: 'PutObjectTagging'; readonly key: string; readonly versionId: string | undefined; readonly tags: Tags }
   | { readonly type: 'CreateMultipartUpload'; readonly upload: Omit<UploadRow, 'current'> }
+  | RestoreObject
   | CompleteUpload
   | AbortUpload;
 
@@ -23,6 +24,12 @@ export interface PutVersion {
   readonly entropy: string;
   readonly conditions: WriteConditions;
   readonly object: NewObject;
+}
+export interface RestoreObject {
+  readonly type: 'RestoreObject';
+  readonly key: string;
+  readonly versionId: string | undefined;
+  readonly days: number;
 }
 export interface DeleteVersion {
   readonly type: 'DeleteObject';

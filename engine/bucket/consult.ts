@@ -46,6 +46,7 @@ export function consult(name: string, command: BucketCommand, rows: RowView): Bu
     case 'AbortMultipartUpload':
       return { name, bucket, upload: findUpload(rows, name, command) };
     case 'PutObjectTagging':
+    case 'RestoreObject':
       if (command.versionId !== undefined) return { name, bucket, target: findVersion(rows, name, command.key, command.versionId) };
       return currentVersion(bucket, command.key, rows);
     case 'DeleteObject':

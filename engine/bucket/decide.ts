@@ -1,6 +1,7 @@
 /** The rules of a bucket: a command meets the state and becomes events and an answer, or is refused. */
 import { isRejection, type Rejection, reject } from '../rejection.ts';
 import type { BucketInfo, Caller } from '../vocabulary.ts';
+import { isArchived, isRestored, restoreText } from './archive.ts';
 import type { BucketCommand } from './commands.ts';
 import type { BucketState } from './consult.ts';
 import { deleteNamed, deleteNewest } from './decide-delete.ts';
@@ -31,6 +32,8 @@ export function decide(state: BucketState, command: BucketCommand, caller: Calle
       return putVersion(state, bucket, command, caller);
     case 'DeleteObject':
       return command.versionId === undefined ? deleteNewest(state, bucket, command, caller) : deleteNamed(state, bucket, command, caller);
+    case 'RestoreObject':
+      return restoreObject(state, bucket, command, caller);
     case 'PutObjectTagging':
       return putObjectTagging(state, bucket, command);
     case 'CreateMultipartUpload': {
@@ -88,8 +91,8 @@ function putObjectTagging(
   bucket: BucketInfo,
   command: Extract<BucketCommand, { type: 'PutObjectTagging' }>,
 ): BucketDecision {
-  const { key, versionId, tags } = command;
-  const target = taggedVersion(state, key, versionId);
+  const { key, tags } = command;
+  const target = namedVersion(state, command, 'PUT');
   if (isRejection(target)) return target;
   const refused = refuseTags(tags, objectTagsMax);
   if (refused !== undefined) return refused;
@@ -98,16 +101,41 @@ function putObjectTagging(
   return { events, reply: { tags, versionId: shownVersionId(bucket, version) } };
 }
 
-function taggedVersion(state: BucketState, key: string, versionId: string | undefined): Rejection | NonNullable<BucketState['target']> {
+/** The bytes lie where all others lie: they may be read at once. */
+function restoreObject(
+  state: BucketState,
+  bucket: BucketInfo,
+  command: Extract<BucketCommand, { type: 'RestoreObject' }>,
+  caller: Caller,
+): BucketDecision {
+  const { key, days } = command;
+  const target = namedVersion(state, command, 'POST');
+  if (isRejection(target)) return target;
+  const { version, inHead } = target;
+  if (!isArchived(version)) {
+    const StorageClass = version.metadata.headers['x-amz-storage-class'] ?? 'STANDARD';
+    return reject('InvalidObjectState', { StorageClass, Message: "Restore is not allowed for the object's current storage class" });
+  }
+  const restored = restoreText(caller.time, days);
+  const events: BucketEvent[] = [{ type: 'ObjectRestored', bucket: bucket.name, key, seq: version.seq, inHead, restored }];
+  return { events, reply: { already: isRestored(version, caller.time), versionId: shownVersionId(bucket, version) } };
+}
+
+/** `method`: what the operation is asked by. */
+function namedVersion(
+  state: BucketState,
+  { key, versionId }: { readonly key: string; readonly versionId: string | undefined },
+  method: 'PUT' | 'POST',
+): Rejection | NonNullable<BucketState['target']> {
   if (versionId === undefined) {
     if (state.head !== undefined) return { version: state.head, inHead: true };
-    return state.newest?.[0]?.deleteMarker ? markerNotTagged() : reject('NoSuchKey', { Key: key });
+    return state.newest?.[0]?.deleteMarker ? markerRefused(method) : reject('NoSuchKey', { Key: key });
   }
   if (parseVersionId(versionId) === undefined) return malformedVersionId(versionId);
   if (state.target === undefined) return reject('NoSuchVersion', { Key: key, VersionId: versionId });
-  return state.target.version.deleteMarker ? markerNotTagged() : state.target;
+  return state.target.version.deleteMarker ? markerRefused(method) : state.target;
 }
 
-function markerNotTagged(): Rejection {
-  return reject('MethodNotAllowed', { Method: 'PUT', ResourceType: 'DeleteMarker', 'header:Allow': 'DELETE' });
+function markerRefused(method: string): Rejection {
+  return reject('MethodNotAllowed', { Method: method, ResourceType: 'DeleteMarker', 'header:Allow': 'DELETE' });
 }

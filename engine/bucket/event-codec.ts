@@ -52,6 +52,8 @@ function fieldsOf(event: BucketEvent): Packed {
     }
     case 'ObjectTagged':
       return [event.bucket, event.key, event.seq, event.inHead ? 1 : 0, packTags(event.tags)];
+    case 'ObjectRestored':
+      return [event.bucket, event.key, event.seq, event.inHead ? 1 : 0, event.restored];
     case 'UploadStarted':
       return [packUpload(event.upload)];
     case 'UploadCompleted':
@@ -92,6 +94,8 @@ export function decodeEvent(encoded: unknown[]): BucketEvent {
     }
     case 'ObjectTagged':
       return { type: 'ObjectTagged', bucket, key, seq: third, inHead: fourth === 1, tags: unpackTags(fifth) };
+    case 'ObjectRestored':
+      return { type: 'ObjectRestored', bucket, key, seq: third, inHead: fourth === 1, restored: fifth };
     case 'UploadStarted':
       return { type: 'UploadStarted', upload: unpackUpload(first) };
     case 'UploadCompleted':

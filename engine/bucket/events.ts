@@ -12,6 +12,7 @@ export type BucketEvent =
   | DeleteMarkerPlaced
   | VersionDeleted
   | ObjectTagged
+  | ObjectRestored
   | UploadStarted
   | UploadCompleted
   | UploadAborted;
@@ -86,6 +87,17 @@ export interface ObjectTagged {
   readonly seq: number;
   readonly inHead: boolean;
   readonly tags: Tags;
+}
+
+/** An archived object may be read for some days. */
+export interface ObjectRestored {
+  readonly type: 'ObjectRestored';
+  readonly bucket: string;
+  readonly key: string;
+  readonly seq: number;
+  readonly inHead: boolean;
+  /** The value of x-amz-restore. */
+  readonly restored: string;
 }
 
 /** A multipart upload under way, as its row has it. */

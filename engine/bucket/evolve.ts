@@ -2,9 +2,19 @@
 import type { RowChange } from '../../snapshots/state-store.ts';
 import type { RowView } from '../actor/decider.ts';
 import { assert } from '../assert.ts';
+import { restoreHeader } from './archive.ts';
 import { blobRows, handOverBlobs, holdBlobs, partReferrer, releaseBlobs, versionReferrer } from './blob-rows.ts';
 import { bucketOf, manifestRefs, pack, packBucket, packManifest, packUpload, packWritten, unpack, versionOf, versionRow } from './codec.ts';
-import type { BucketEvent, DeleteMarkerPlaced, ObjectPut, ObjectTagged, Released, RemovedPart, VersionDeleted } from './events.ts';
+import type {
+  BucketEvent,
+  DeleteMarkerPlaced,
+  ObjectPut,
+  ObjectRestored,
+  ObjectTagged,
+  Released,
+  RemovedPart,
+  VersionDeleted,
+} from './events.ts';
 import { contentKey, headKey, nameKey, numberValue, ownedKey, partKey, tables, uploadKey, versionKey } from './row-keys.ts';
 import { bucketSequenceFirst, type Version } from './version.ts';
 
@@ -34,7 +44,8 @@ export function rowsOf(event: BucketEvent, rows: RowView): RowChange[] {
     case 'VersionDeleted':
       return versionDeleted(event, rows);
     case 'ObjectTagged':
-      return [retagged(event, rows)];
+    case 'ObjectRestored':
+      return [changedVersion(event, rows)];
     case 'UploadStarted': {
       const { bucket, key, uploadId } = event.upload;
       return [{ table: tables.uploads, key: uploadKey(bucket, key, uploadId), value: pack(packUpload(event.upload)) }];
@@ -178,14 +189,21 @@ function* blobsOf(refs: readonly { blob: string }[]): Iterable<string> {
   for (const ref of refs) yield ref.blob;
 }
 
-function retagged(event: ObjectTagged, rows: RowView): RowChange {
-  const { bucket, key, seq, inHead, tags } = event;
+/** The version's row in its place, changed. */
+function changedVersion(event: ObjectTagged | ObjectRestored, rows: RowView): RowChange {
+  const { bucket, key, seq, inHead } = event;
   const table = inHead ? tables.heads : tables.versions;
   const place = inHead ? headKey(bucket, key) : versionKey(bucket, key, seq);
   const row = rows.get(table, place);
-  assert(row !== undefined, `${bucket}/${key} has the version to tag`);
-  const version: Version = { ...versionOf(row), tags };
+  assert(row !== undefined, `${bucket}/${key} has the version to change`);
+  const before = versionOf(row);
+  const version: Version = event.type === 'ObjectTagged' ? { ...before, tags: event.tags } : restored(before, event.restored);
   return { table, key: place, value: versionRow(version) };
+}
+
+function restored(version: Version, value: string): Version {
+  const { headers, user } = version.metadata;
+  return { ...version, metadata: { headers: { ...headers, [restoreHeader]: value }, user } };
 }
 
 /** The rows of a finished upload and its parts. */

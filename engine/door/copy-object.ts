@@ -1,6 +1,7 @@
 /** CopyObject: references to the source's blobs, or its inline bytes again. Bytes are read only for an ETag or a checksum that is not known yet. */
 
 import type { ChecksumAlgorithm, DigestName } from '../body.ts';
+import { refuseArchived, restoreHeader } from '../bucket/archive.ts';
 import { bucketKind } from '../bucket/bucket-kind.ts';
 import type { NewObject } from '../bucket/commands.ts';
 import { refuseCopy } from '../bucket/preconditions.ts';
@@ -15,7 +16,7 @@ import { type Located, locate, placeOf, readAttemptsMax, tooBusy } from './objec
 import { singleBodyBytesMax, wholeChecksum } from './store-body.ts';
 
 /** Not taken over with the COPY directive: they belong to a place, not to the bytes, and each copy says its own. */
-const headersOfPlace = ['x-amz-website-redirect-location', 'x-amz-storage-class'];
+const headersOfPlace = ['x-amz-website-redirect-location', 'x-amz-storage-class', restoreHeader];
 
 /** Slices of blobs in the row of a version, which listings read; more of them get a row of their own. */
 const versionRefsMax = 4;
@@ -26,7 +27,7 @@ export async function copyObject(door: Door, caller: v.Caller, command: v.CopyOb
   const refused = await door.reading(() => refuseEarly(door, bucket, announced));
   if (refused !== undefined) return refused;
   for (let attempt = 0; attempt < readAttemptsMax; attempt += 1) {
-    const source = await locateSource(door, command.source);
+    const source = await locateSource(door, command.source, caller.time);
     if (isRejection(source)) return source;
     const unfit = refuseSize(source) ?? refuseSame(source, command);
     if (unfit !== undefined) return unfit;
@@ -41,7 +42,7 @@ export async function copyObject(door: Door, caller: v.Caller, command: v.CopyOb
 }
 
 /** The version to copy from, its conditions met. A delete marker is no source. */
-export async function locateSource(door: Door, source: v.CopySource): Promise<Located | Rejection> {
+export async function locateSource(door: Door, source: v.CopySource, time: number): Promise<Located | Rejection> {
   const located = await door.reading(() => locate(door.rows, source));
   if (isRejection(located)) return located;
   if (located.version.deleteMarker) {
@@ -49,7 +50,8 @@ export async function locateSource(door: Door, source: v.CopySource): Promise<Lo
       Message: 'The source of a copy request may not specifically refer to a delete marker by version id.',
     });
   }
-  return refuseCopy(located.version, source.conditions) ?? located;
+  const archived = refuseArchived(located.version, time, "Operation is not valid for the source object's storage class");
+  return archived ?? refuseCopy(located.version, source.conditions) ?? located;
 }
 
 export function refuseSize(source: Located, bytes = source.version.size): Rejection | undefined {

@@ -133,7 +133,7 @@ export async function uploadPartCopy(door: Door, caller: v.Caller, command: v.Up
   for (let attempt = 0; attempt < readAttemptsMax; attempt += 1) {
     const upload = await door.reading(() => openUpload(door, command, command.partNumber));
     if (isRejection(upload)) return upload;
-    const source = await locateSource(door, command.source);
+    const source = await locateSource(door, command.source, caller.time);
     if (isRejection(source)) return source;
     const slice = sliceOf(source, command);
     const refused = isRejection(slice) ? slice : refuseSize(source, slice.length);

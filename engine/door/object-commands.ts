@@ -49,6 +49,12 @@ export async function deleteObject(door: Door, caller: v.Caller, command: v.Dele
   return (await door.actors.tell(bucketKind, bucket, remove, caller)) as v.Deleted | Rejection;
 }
 
+export async function restoreObject(door: Door, caller: v.Caller, command: v.RestoreObject): Outcome<v.Restored> {
+  const { bucket, key, versionId, days } = command;
+  const restore = { type: 'RestoreObject', key, versionId, days } as const;
+  return (await door.actors.tell(bucketKind, bucket, restore, caller)) as v.Restored | Rejection;
+}
+
 export async function putObjectTagging(door: Door, caller: v.Caller, target: v.ObjectTarget, tags: v.Tags): Outcome<v.ObjectTags> {
   const { bucket, key, versionId } = target;
   const tag = { type: 'PutObjectTagging', key, versionId, tags } as const;

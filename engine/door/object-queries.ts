@@ -1,6 +1,7 @@
 /** Reads of one object. They don't pass through the actor: rows are there before a write is answered. */
 import { StateStoreCorrupt } from '../../snapshots/state-store.ts';
 import type { RowView } from '../actor/decider.ts';
+import { refuseArchived } from '../bucket/archive.ts';
 import { holdsRange, refuseRead } from '../bucket/preconditions.ts';
 import {
   findBucket,
@@ -81,11 +82,12 @@ function locateVersion(rows: RowView, bucket: BucketInfo, key: string, versionId
 }
 
 export function headObject(door: Door, query: ReadObject): Outcome<ObjectHead> {
-  return readObject(door, query, 'HEAD');
+  return readObject(door, query, undefined);
 }
 
-export async function getObject(door: Door, query: ReadObject): Outcome<ObjectContent> {
-  const found = await readObject(door, query, 'GET');
+/** `time`: by it what was restored may be over again. */
+export async function getObject(door: Door, query: ReadObject, time: number): Outcome<ObjectContent> {
+  const found = await readObject(door, query, time);
   if (isRejection(found)) return found;
   const { bytes, ...head } = found;
   const { slice } = head;
@@ -96,12 +98,15 @@ interface Readable extends ObjectHead {
   readonly bytes: Bytes;
 }
 
-async function readObject(door: Door, query: ReadObject, method: 'GET' | 'HEAD'): Outcome<Readable> {
+/** `time`: of a read of bytes; undefined for HEAD, which archived objects answer too. */
+async function readObject(door: Door, query: ReadObject, time: number | undefined): Outcome<Readable> {
+  const method = time === undefined ? 'HEAD' : 'GET';
   let lacking: number | undefined;
   for (let attempt = 0; attempt < readAttemptsMax; attempt += 1) {
     const located = await locate(door.rows, query);
     if (isRejection(located)) return located;
-    const refused = refuseMarker(located, method) ?? refuseRead(located.version, query.conditions, () => unchangedHeaders(located));
+    const unreadable = refuseMarker(located, method) ?? (time === undefined ? undefined : refuseArchived(located.version, time));
+    const refused = unreadable ?? refuseRead(located.version, query.conditions, () => unchangedHeaders(located));
     if (refused !== undefined) return refused;
     const asked = askedFor(door.rows, located, query);
     if (isRejection(asked)) return asked;

@@ -80,6 +80,7 @@ export type OperationName =
   | 'GetObjectTagging'
   | 'PutObjectTagging'
   | 'DeleteObjectTagging'
+  | 'RestoreObject'
   | 'CreateMultipartUpload'
   | 'UploadPart'
   | 'UploadPartCopy'

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pack, packUpload, unpack, unpackUpload, versionOf, versionRow } from '../../engine/bucket/codec.ts';
-import { encodeEvent } from '../../engine/bucket/event-codec.ts';
+import { decodeEvent, encodeEvent } from '../../engine/bucket/event-codec.ts';
 import type { Version } from '../../engine/bucket/version.ts';
 import { journalPayloadBytesMax } from '../../journal/journal.ts';
 
@@ -56,4 +56,12 @@ test('the largest completion fits into one record: ten thousand parts of four pi
   const end = { type: 'UploadCompleted', ...place, uploadId, parts, answer } as const;
   const bytes = pack([encodeEvent(put), encodeEvent(end)]).length;
   assert.ok(bytes < journalPayloadBytesMax * 0.75, `${bytes} bytes`);
+});
+
+test('a restored version comes out of the journal as it went in', () => {
+  const restored = 'ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"';
+  for (const inHead of [true, false]) {
+    const event = { type: 'ObjectRestored', bucket: 'b', key: 'k', seq: 7, inHead, restored } as const;
+    assert.deepEqual(decodeEvent(unpack(pack([encodeEvent(event)]))[0] as unknown[]), event);
+  }
 });

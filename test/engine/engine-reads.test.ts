@@ -119,3 +119,17 @@ async function rowsOfKey(store: StateStore): Promise<KeyRow[]> {
   );
   return tables.flat();
 }
+
+test('what was restored is over after its days', async () => {
+  const { engine, caller, clock } = await house();
+  const metadata = { headers: { 'x-amz-storage-class': 'GLACIER' }, user: {} };
+  await accepted(engine.putObject(caller(), putCommand('photos', place.key, 'cold', { metadata })));
+  await rejected(engine.getObject(caller(), { ...place, conditions: {} }), 'InvalidObjectState', { StorageClass: 'GLACIER' });
+  assert.equal((await accepted(engine.restoreObject(caller(), { ...place, days: 2 }))).already, false);
+  await clock.advance(2 * 86_400_000);
+  const read = await accepted(engine.getObject(caller(), { ...place, conditions: {} }));
+  assert.equal((await readAll(read.body)).toString(), 'cold');
+  await clock.advance(86_400_000);
+  await rejected(engine.getObject(caller(), { ...place, conditions: {} }), 'InvalidObjectState');
+  assert.equal((await accepted(engine.restoreObject(caller(), { ...place, days: 1 }))).already, false);
+});

@@ -64,7 +64,7 @@ test('every operation is found by method, resource, marker and header', () => {
 });
 
 const unserved =
-  'acl policy cors lifecycle website notification replication encryption object-lock retention legal-hold logging requestPayment accelerate analytics inventory metrics intelligent-tiering ownershipControls publicAccessBlock policyStatus torrent select restore session metadataTable never-heard-of'.split(
+  'acl policy cors lifecycle website notification replication encryption object-lock retention legal-hold logging requestPayment accelerate analytics inventory metrics intelligent-tiering ownershipControls publicAccessBlock policyStatus torrent select session metadataTable never-heard-of'.split(
     ' ',
   );
 
