@@ -48,22 +48,28 @@ export function watchDrives(followers: Followers): () => void {
   const { drives, log } = followers;
   const ends = drives.sets.flat().map((drive) => {
     let there = drive.readable;
+    let serves = there;
     return drive.onChange(() => {
       const { name } = drive.disk;
       log(drive.readable ? 'info' : 'warn', `drive ${drive.state}`, {
         drive: name,
-        ...(!drive.readable && { reason: drive.reason ?? '' }),
+        ...(drive.state !== 'online' && { reason: drive.reason ?? '' }),
       });
+      const { store, mirrors } = followers;
+      const moved = serves;
+      // Rows are read by the thread that serves everybody: the state store leaves a drive as soon as it is late.
+      serves = drive.readable && !drive.late;
+      if (serves !== moved) {
+        (serves ? store?.driveReturned(name) : store?.driveLost(name))?.catch((error: Error) =>
+          log('error', 'the state store did not follow its drive', { drive: name, error: error.message }),
+        );
+      }
       if (drive.readable === there) return;
       there = drive.readable;
-      const { store, mirrors } = followers;
       if (mirrors?.status().mirrors.some((mirror) => mirror.disk === name)) {
         if (there) mirrors.mirrorReturned(name, drive.disk);
         else mirrors.mirrorLost(name);
       }
-      (there ? store?.driveReturned(name) : store?.driveLost(name))?.catch((error: Error) =>
-        log('error', 'the state store did not follow its drive', { drive: name, error: error.message }),
-      );
     });
   });
   return () => {

@@ -11,8 +11,12 @@ import { isTroubleOfDrive } from './whose-trouble.ts';
 export type DriveState = 'probing' | 'online' | 'suspect' | 'offline' | 'healing';
 
 export const probeMilliseconds = 500;
+/** Milliseconds by which others must have been asked later and have answered earlier for a drive to be late. */
+const graceMilliseconds = 300;
 /** Milliseconds after which a probe counts as failed. */
 const probePatienceMilliseconds = 2_000;
+/** As many as fit into that patience. */
+const probesKept = probePatienceMilliseconds / probeMilliseconds;
 /** Probes that must find an empty directory before it is taken for a new drive: somebody may be busy removing or filling it. */
 const blankProbesMin = 3;
 /** Free bytes below which a drive takes no bodies; twice as many bring it back. */
@@ -69,6 +73,8 @@ export class Drive {
   reason: string | undefined;
   /** It holds nothing of what was written before: every segment has to be looked at. */
   blank: boolean;
+  /** It owes an answer that others of its set gave in time. */
+  late = false;
   private readonly parts: DriveParts;
   private format: DriveFormat;
   private readonly life = createActor(lifeCycle);
@@ -82,8 +88,8 @@ export class Drive {
   private probing: Promise<void> | undefined;
   /** One question at a time, however long its answer takes: each that isn't answered keeps a thread. */
   private owed: Promise<Finding> | undefined;
-  /** When the last probe was begun that was answered in time, ms since the epoch. */
-  private punctualAt = Number.NEGATIVE_INFINITY;
+  /** When the last probes that were answered in time were begun, and when their answers came, ms since the epoch. */
+  private punctual: readonly { readonly begun: number; readonly answered: number }[] = [];
   private lateTogether = 0;
   private cancelTimer: () => void = () => undefined;
   private closed = false;
@@ -117,7 +123,7 @@ export class Drive {
     return !this.full && (this.state === 'online' || this.state === 'healing');
   }
 
-  /** Called after every change of state, and when it becomes full or has room again; the returned function ends it. */
+  /** Called after every change of state, when it becomes late or is on time again, and when it becomes full or has room again; the returned function ends it. */
   onChange(listener: (drive: Drive) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
@@ -168,10 +174,18 @@ export class Drive {
     const finding = await this.find();
     if (this.closed || finding.found === 'unknown') return;
     if (finding.found === 'late' && !this.isLateAlone(begun)) return;
-    if (finding.found !== 'late') {
-      this.punctualAt = begun;
+    const [state, late] = [this.state, this.late];
+    this.late = finding.found === 'late';
+    if (!this.late) {
+      this.punctual = [{ begun, answered: this.parts.clock.now() }, ...this.punctual.slice(0, probesKept - 1)];
       this.lateTogether = 0;
     }
+    await this.judge(finding);
+    // A change of state was told.
+    if (this.late !== late && this.state === state) this.changed();
+  }
+
+  private async judge(finding: Exclude<Finding, { found: 'unknown' }>): Promise<void> {
     if (finding.found === 'blank') return this.meetBlank();
     this.blankProbes = 0;
     if (finding.found === 'fine') return this.welcome(finding.freeBytes);
@@ -190,11 +204,17 @@ export class Drive {
     return inTime(this.owed, limit).catch((error: Error) => ({ found: 'late', reason: error.message }));
   }
 
-  /** Where others were asked and answered meanwhile. Where nobody is on time it's the host that is slow, up to a point. */
+  /**
+   * Where others were asked and answered meanwhile, neither just when it was asked nor just now: a standstill begins and ends for one after
+   * the other. Where nobody is on time it's the host that is slow, up to a point.
+   */
   private isLateAlone(begun: number): boolean {
-    const since = Math.min(begun, this.parts.clock.now() - probePatienceMilliseconds);
-    const others = this.parts.others?.() ?? [];
-    if (others.some((other) => other !== this && other.punctualAt >= since)) return true;
+    const now = this.parts.clock.now();
+    const since = Math.min(begun, now - probePatienceMilliseconds) + graceMilliseconds;
+    const until = now - graceMilliseconds;
+    const others = (this.parts.others?.() ?? []).filter((other) => other !== this);
+    const meanwhile = ({ punctual }: Drive) => punctual.some((probe) => probe.begun >= since && probe.answered <= until);
+    if (others.some(meanwhile)) return true;
     this.lateTogether += 1;
     return this.lateTogether >= lateTogetherMax;
   }
@@ -226,13 +246,17 @@ export class Drive {
     if (this.full === full) return;
     this.full = full;
     this.reason = full ? 'the drive is full' : undefined;
-    for (const listener of this.listeners) listener(this);
+    this.changed();
   }
 
   private tell(message: Message): void {
     const before = this.state;
     this.life.send({ type: message });
-    if (this.state !== before) for (const listener of this.listeners) listener(this);
+    if (this.state !== before) this.changed();
+  }
+
+  private changed(): void {
+    for (const listener of this.listeners) listener(this);
   }
 }
 

@@ -16,6 +16,8 @@ import { isTroubleOfDrive } from './whose-trouble.ts';
 
 /** Milliseconds to wait for a drive's block before parity takes its place. */
 export const readPatienceMilliseconds = 1_000;
+/** Milliseconds that a late drive still has once another one has answered. */
+const graceMilliseconds = 300;
 /** Idle block buffers kept for the next read. */
 const idleBuffersMax = 16;
 
@@ -70,8 +72,9 @@ interface Target {
   readonly punctuality: Punctuality;
 }
 
-/** Of the drives that were asked for one stripe: late is a drive only where another one answered in time. */
+/** Of the drives that were asked for one stripe: late is a drive only where it still owes its answer when another one has given it. */
 interface Punctuality {
+  /** Slots. */
   readonly late: Set<number>;
   answered: boolean;
 }
@@ -198,10 +201,13 @@ export class StripeReader {
     for (const { shard } of damages) this.parts.onDamage(stripe, slotOf(stripe, shard));
   }
 
+  /** Not at once: after a standstill of all, answers come one after the other. */
   private blame({ late, answered }: Punctuality): void {
-    if (!answered) return;
-    for (const slot of late) this.parts.onTrouble(slot, new DriveHangs('the drive did not answer in time'));
-    late.clear();
+    if (!answered || late.size === 0) return;
+    this.parts.clock.after(graceMilliseconds, () => {
+      for (const slot of late) this.parts.onTrouble(slot, new DriveHangs('the drive did not answer in time'));
+      late.clear();
+    });
   }
 
   /** Reads and proves a shard's range, and sees that it comes to its place in the buffer. */
@@ -229,6 +235,7 @@ export class StripeReader {
       this.noteLate(slot, loaded);
       if (direct) target.late.push(loaded);
       target.punctuality.late.add(slot);
+      void loaded.finally(() => target.punctuality.late.delete(slot));
       return 'late';
     }
     if (!(outcome instanceof Error)) return 'damaged';

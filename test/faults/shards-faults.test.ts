@@ -9,6 +9,7 @@ import { readPatienceMilliseconds } from '../../engine/shards/stripe-reader.ts';
 import type { Disk, DiskFile, DiskOpenMode } from '../../journal/disk.ts';
 import { type MemoryDisk, memoryDisk } from '../../journal/memory-disk.ts';
 import { bodyOf, openHouse, seeded, until } from '../engine/shards-fixture.ts';
+import { hangingDisk } from '../support/hanging-disk.ts';
 
 const mebibyte = 1024 * 1024;
 const unavailable = (error: unknown) => error instanceof Fault && error.kind === 'unavailable';
@@ -339,4 +340,46 @@ test('several sets: bodies spread over them, and a set below write quorum is pas
   await until(() => house.drives.sets[1]!.every((drive) => drive.state === 'online'), 'they are back');
   for (const { blob, bytes } of stored) assert.ok((await house.get(blob)).equals(bytes));
   await house.close();
+});
+
+test('all drives of a set late together: none is to blame, and all take the next body', async () => {
+  const disks = memoryDisks(6).map((disk) => hangingDisk(disk));
+  const house = await openHouse(disks, 0);
+  const keepAlive = setInterval(() => undefined, 100);
+  try {
+    const bytes = randomBytes(2 * mebibyte);
+    const blob = await house.put(bytes);
+    const changes: string[] = [];
+    for (const drive of house.drives.sets[0]!) drive.onChange(({ slot, state, reason }) => changes.push(`${slot} ${state}: ${reason}`));
+    for (const disk of disks) disk.hangs = true;
+    const reading = house.get(blob).catch(() => undefined);
+    const writing = house.put(bytes).catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, readPatienceMilliseconds + laggardMilliseconds));
+    for (const disk of disks) disk.answer();
+    await Promise.all([reading, writing]);
+    assert.deepEqual(changes, []);
+    assert.ok((await house.get(blob)).equals(bytes));
+    assert.deepEqual((await house.put(bytes)).missed, []);
+  } finally {
+    clearInterval(keepAlive);
+    await house.close();
+  }
+});
+
+test('the files of a drive that was late are closed once it answers, while their segment is open on the others', async () => {
+  const disks = memoryDisks(6).map((disk) => hangingDisk(disk));
+  const house = await openHouse(disks, 0);
+  const keepAlive = setInterval(() => undefined, 100);
+  try {
+    await house.put(randomBytes(mebibyte));
+    assert.ok(disks.every(({ openFiles }) => openFiles === 1));
+    disks[3]!.hangs = true;
+    assert.deepEqual((await house.put(randomBytes(mebibyte))).missed, [3]);
+    disks[3]!.answer();
+    await until(() => disks[3]!.openFiles === 0, 'its file is closed');
+    assert.equal(disks[2]!.openFiles, 1);
+  } finally {
+    clearInterval(keepAlive);
+    await house.close();
+  }
 });
