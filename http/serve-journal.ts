@@ -104,7 +104,10 @@ export async function refuseOtherJournal({ journal }: ServerConfig, { sets: [fir
   // Torn by a crash, or a drive that was replaced: told again.
   const untold = writable.filter((_, at) => kinds[at] !== kind);
   return async () => {
-    await Promise.all(untold.map(({ disk }) => writeSmallFile(patientDisk(disk, systemClock), journalKindPath, kind)));
+    const told = await Promise.allSettled(untold.map(({ disk }) => writeSmallFile(patientDisk(disk, systemClock), journalKindPath, kind)));
+    const failed = told.find((outcome) => outcome.status === 'rejected');
+    // A drive that fails is told at the next start: it's enough that one of them tells.
+    if (failed !== undefined && told.every(({ status }) => status === 'rejected') && !kinds.includes(kind)) throw failed.reason;
   };
 }
 

@@ -44,6 +44,7 @@ import { systemClock } from './system-clock.ts';
 import { fileMark } from './system-files.ts';
 import { descriptorsMax } from './system-process.ts';
 import { systemRandomness } from './system-randomness.ts';
+import { beatingHeart } from './system-standstill.ts';
 import { openListener } from './transport/choose-listener.ts';
 import type { CapReport } from './transport/connection-cap.ts';
 import type { ExchangeHandler, Listener } from './transport/listener.ts';
@@ -58,6 +59,7 @@ const stopMilliseconds = 10_000;
 const statePlacesMax = 3;
 const stateDirectory = `${markDirectory}/state`;
 const nodeDiskModule = new URL('../journal/node-disk.js', import.meta.url).href;
+const standstillModule = new URL('./system-standstill.js', import.meta.url).href;
 
 export interface RunningServer {
   readonly endpoint: string;
@@ -148,11 +150,13 @@ async function openHouse({ config, logger, threads, shares }: Start & { shares: 
   closers.push(() => closeAll(handed));
   const callsMax = callSharesOf(config).eachShardThread;
   const openFilesMax = shares.keptFiles;
+  const watch = { module: standstillModule, heart: beatingHeart() };
   const shards = {
     drives,
     threads: config.threads,
     callsMax,
     openFilesMax,
+    watch,
     started: threads,
     diskModule: nodeDiskModule,
     clock: systemClock,

@@ -2,7 +2,7 @@
 import type { Disk } from '../../journal/disk.ts';
 import type { Clock } from '../clock.ts';
 import type { FromWorker, ToWorker } from './shard-messages.ts';
-import type { ThreadTask } from './shard-thread.ts';
+import type { MainThreadWatch, ThreadTask } from './shard-thread.ts';
 import { ShardWorker, type WorkerPlan } from './shard-worker.ts';
 import { type StartedThread, startThread } from './started-threads.ts';
 
@@ -21,6 +21,7 @@ export interface PortListener {
 export interface ThreadPlace {
   /** URL of a module that exports `nodeDisk(root)`. */
   readonly diskModule: string;
+  readonly watch?: MainThreadWatch | undefined;
   readonly thread?: StartedThread | undefined;
 }
 
@@ -29,7 +30,7 @@ export async function openThreadPort(plan: WorkerPlan, place: ThreadPlace, liste
   const { worker: thread, failed } = place.thread ?? startThread();
   let closing = false;
   const up = new Promise<void>((resolve) => thread.once('message', () => resolve()));
-  thread.postMessage({ plan, diskModule: place.diskModule } satisfies ThreadTask);
+  thread.postMessage({ plan, diskModule: place.diskModule, watch: place.watch } satisfies ThreadTask);
   await Promise.race([up, failed]);
   thread.on('message', (batch: FromWorker[]) => {
     for (const message of batch) listener.onMessage(message);

@@ -15,6 +15,14 @@ export interface ThreadTask {
   readonly plan: WorkerPlan;
   /** URL of a module that exports `nodeDisk(root)`. */
   readonly diskModule: string;
+  readonly watch: MainThreadWatch | undefined;
+}
+
+/** What the thread looks after beside its task. */
+export interface MainThreadWatch {
+  /** URL of a module that exports `watchMainThread(heart)`. */
+  readonly module: string;
+  readonly heart: Int32Array;
 }
 
 const clock: Timer = {
@@ -27,8 +35,13 @@ const clock: Timer = {
 
 const port = parentPort;
 assert(port !== null, 'this file runs as a worker thread');
-const [{ plan, diskModule }] = (await once(port, 'message')) as [ThreadTask];
+const [{ plan, diskModule, watch }] = (await once(port, 'message')) as [ThreadTask];
 const { nodeDisk } = (await import(diskModule)) as { nodeDisk(root: string): Disk };
+
+if (watch !== undefined) {
+  const { watchMainThread } = (await import(watch.module)) as { watchMainThread(heart: Int32Array): void };
+  watchMainThread(watch.heart);
+}
 
 let answers: FromWorker[] = [];
 const flush = () => {

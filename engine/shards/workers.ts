@@ -10,6 +10,7 @@ import { createKernelMemory } from './kernel.ts';
 import type { Drives } from './open-drives.ts';
 import { patientDisk } from './patient-disk.ts';
 import { openLocalPort, openThreadPort, type ShardPort } from './shard-port.ts';
+import type { MainThreadWatch } from './shard-thread.ts';
 import type { WorkerPlan } from './shard-worker.ts';
 import type { StartedThreads } from './started-threads.ts';
 import { StripePool, smallStripeBytes } from './stripe-pool.ts';
@@ -40,6 +41,8 @@ export interface WorkersParts {
   readonly log: Log;
   /** Calls that each thread may have under way on one drive; undefined: any number. */
   readonly callsMax?: number;
+  /** Done by each thread. */
+  readonly watch?: MainThreadWatch;
   /** Segment files that each thread keeps open on one drive. */
   readonly openFilesMax?: number;
   /** Bytes of all stripe buffers; undefined: `stripeMemoryBytes`. */
@@ -137,7 +140,7 @@ export class Workers {
       return openLocalPort(plan, disks, this.parts.clock, link);
     }
     assert(diskModule !== undefined, 'threads need the module that opens their disks');
-    return openThreadPort(plan, { diskModule, thread: started?.take() }, link);
+    return openThreadPort(plan, { diskModule, watch: this.parts.watch, thread: started?.take() }, link);
   }
 
   private openPool(): StripePool {

@@ -6,6 +6,7 @@ import { hangMilliseconds, shareCalls, withCallShare } from '../../engine/shards
 import { type DriveFormat, writeFormat } from '../../engine/shards/drive-format.ts';
 import { openDrives } from '../../engine/shards/open-drives.ts';
 import { answerMilliseconds, patientDisk } from '../../engine/shards/patient-disk.ts';
+import { looksMax, Standstill } from '../../http/system-standstill.ts';
 import { afterRunning } from '../../journal/disk.ts';
 import { memoryDisk } from '../../journal/memory-disk.ts';
 import { type HangingDisk, hangingDisk } from '../support/hanging-disk.ts';
@@ -136,16 +137,25 @@ async function sixDrives() {
 
 test('a drive that hangs alone is late within the patience of a probe, and has one probe under way', async () => {
   const { clock, disks, states, drives } = await sixDrives();
-  await clock.advance(1_000);
+  // In small steps: each gives the disks a few turns, and a probe needs more than one.
+  const pass = async (milliseconds: number): Promise<void> => {
+    for (let passed = 0; passed < milliseconds; passed += 10) await clock.advance(10);
+  };
+  await pass(1_000);
   disks[2]!.hangs = true;
-  await clock.advance(2_600);
+  await pass(2_600);
   assert.deepEqual(states(), ['online', 'online', 'suspect', 'online', 'online', 'online']);
+  assert.deepEqual(
+    drives.map(({ late }) => late),
+    [false, false, true, false, false, false],
+  );
   await clock.advance(60_000);
   assert.deepEqual(states(), ['online', 'online', 'offline', 'online', 'online', 'online']);
   assert.equal(disks[2]!.underWay, 1);
   disks[2]!.answer();
   await clock.advance(1_000);
   assert.equal(states()[2], 'healing', 'it comes back by itself');
+  assert.equal(drives[2]!.late, false);
   await Promise.all(drives.map((drive) => drive.close()));
 });
 
@@ -196,4 +206,27 @@ test('a start with a drive that hangs goes on without it; with too many it is re
   await clock.advance(answerMilliseconds);
   const refused = await refusing;
   assert.deepEqual(refused, { refused: '3 of the 4 drives that set 0 needs are there: look after drive1, drive2, drive4' });
+});
+
+test('a main thread that waits for a drive stands still; one that is busy, or moves, does not', () => {
+  type Seen = (look: number) => { beat: number; state: string | undefined };
+  const endedAt = (seen: Seen): number | undefined => {
+    const standstill = new Standstill();
+    return Array.from({ length: 100 }, (_, at) => at + 1).find((look) => {
+      const { beat, state } = seen(look);
+      return standstill.look(beat, state);
+    });
+  };
+  assert.equal(
+    endedAt(() => ({ beat: 7, state: 'D' })),
+    looksMax + 1,
+  );
+  const alive: Seen[] = [
+    () => ({ beat: 7, state: 'R' }),
+    () => ({ beat: 7, state: undefined }),
+    (look) => ({ beat: look, state: 'D' }),
+    (look) => ({ beat: Math.floor(look / looksMax), state: 'D' }),
+    (look) => ({ beat: 7, state: look % looksMax === 0 ? 'S' : 'D' }),
+  ];
+  for (const seen of alive) assert.equal(endedAt(seen), undefined);
 });

@@ -3,6 +3,7 @@
  * the drive comes back by itself. Each hanging drive is a FUSE mount of its own.
  */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { S3Client } from '../../bench/client/s3-client.ts';
@@ -190,6 +191,77 @@ test('a dead drive can be unmounted: nothing in it is open', { skip: missing !==
       assert.ok((await load(client, 3)).every(({ ok, refused }) => ok > 20 && refused === 0));
     } finally {
       client.close();
+      await server.kill();
+      if (process.env.TRIAL_SHOW) console.log(server.output);
+    }
+  });
+});
+
+test('the drive with the state store hangs: the standby takes over, and it comes back', {
+  skip: missing !== undefined,
+  timeout: 300_000,
+}, async () => {
+  await withPlace([1], async ({ root, fuse }) => {
+    const server = await startServer({ directory: root });
+    const client = clientOf(server);
+    try {
+      await fill(client);
+      await load(client, 3);
+      fuse.get(1)!.freeze();
+      const during = await load(client, 30);
+      console.log(`state store's drive hangs: ${show(during)}; threads in FUSE: ${threadsInFuse(server.pid)}`);
+      assert.match(server.output, /state store took over/);
+      assert.ok(during.slice(12).every(({ ok, refused }) => ok > 20 && refused === 0));
+      fuse.get(1)!.thaw();
+      await server.logged(/a drive is healed/, 60_000);
+      console.log(`back: ${show(await load(client, 3))}`);
+    } finally {
+      client.close();
+      fuse.get(1)!.thaw();
+      await server.kill();
+      if (process.env.TRIAL_SHOW) console.log(server.output);
+    }
+  });
+});
+
+test('rows that are read of a drive that hangs: the process ends and says why, the next start serves without the drive', {
+  skip: missing !== undefined,
+  timeout: 300_000,
+}, async () => {
+  await withPlace([1], async ({ root, fuse, drive }) => {
+    const filling = await startServer({ directory: root });
+    const filler = clientOf(filling);
+    await filler.must({ method: 'PUT', bucket });
+    const body = seededBytes(4_000, 1);
+    const put = (number: number) => filler.must({ method: 'PUT', bucket, key: `row/${number}`, body });
+    for (let first = 0; first < 3_000; first += 8) await Promise.all(Array.from({ length: 8 }, (_, index) => put(first + index)));
+    filler.close();
+    await filling.stop();
+    const stuck = await startServer({ directory: root });
+    const readers = clientOf(stuck);
+    const begun = performance.now();
+    // Rows are mapped files: what the kernel still has of them needs no drive.
+    writeFileSync('/proc/sys/vm/drop_caches', '3');
+    fuse.get(1)!.freeze();
+    const reading = Array.from({ length: 8 }, (_, index) =>
+      readers.call({ method: 'GET', bucket, key: `row/${index * 300}` }).catch(() => undefined),
+    );
+    await stuck.logged(/the main thread has waited 15 seconds/, 60_000);
+    await Promise.all(reading);
+    console.log(`a main thread that hangs: ended after ${Math.round(performance.now() - begun)} ms`);
+    await stuck.kill();
+    readers.close();
+    const server = await startServer({ directory: root, readyMilliseconds: 60_000 });
+    const client = clientOf(server);
+    try {
+      assert.match(server.output, new RegExp(`${drive(1)} is offline`));
+      for (let number = 0; number < 3_000; number += 100) {
+        const { status, body: found } = await client.call({ method: 'GET', bucket, key: `row/${number}` });
+        assert.ok(status === 200 && found.equals(body), `row/${number}: ${status}`);
+      }
+    } finally {
+      client.close();
+      fuse.get(1)!.thaw();
       await server.kill();
       if (process.env.TRIAL_SHOW) console.log(server.output);
     }
