@@ -15,6 +15,7 @@ import {
   type RowReads,
   type StateStore,
   StateStoreCorrupt,
+  StateStoreLocked,
   StateStoreUnavailable,
   type TextRow,
 } from './state-store.ts';
@@ -51,12 +52,19 @@ const retryMilliseconds = 10_000;
 /** Times that a drive's damaged store is made anew at once; then it waits like a lost one. */
 const damagesMax = 3;
 
-/** @throws StateStoreUnavailable no drive opens. */
+/**
+ * @throws StateStoreUnavailable no drive opens.
+ * @throws StateStoreLocked another process has one of them: it serves this deployment, and rows beside its own would be of another history.
+ */
 export async function openStandbyStore(parts: StandbyStoreParts): Promise<StandbyStore> {
   const opened: { store?: FailoverStore } = {};
   const untrusted = (member: Member, store: StateStore, reason: string): void => opened.store?.foundDamaged(member, store, reason);
   const members = parts.drives.map((drive) => new Member(drive, parts.log, untrusted));
-  await Promise.all(members.map((member) => member.open()));
+  const lockedOut = (await Promise.all(members.map((member) => member.open()))).find((trouble) => trouble instanceof StateStoreLocked);
+  if (lockedOut !== undefined) {
+    await Promise.all(members.map((member) => member.close()));
+    throw lockedOut;
+  }
   const open = members.filter((member) => member.store !== undefined).sort((one, other) => other.store!.position - one.store!.position);
   const [primary, standby, ...spares] = open;
   if (primary === undefined) throw new StateStoreUnavailable('no drive holds a usable state store');

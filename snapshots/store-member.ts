@@ -33,11 +33,12 @@ export class Member {
     this.onUntrusted = onUntrusted;
   }
 
-  /** Leaves the member with a store, or lost. A damaged store is made anew. */
-  async open(): Promise<void> {
+  /** Leaves the member with a store, or lost: answers why. A damaged store is made anew; one that another process has open is not damaged. */
+  async open(): Promise<unknown> {
     await this.closing;
     try {
       this.store = await this.openStore();
+      return undefined;
     } catch (error) {
       const facts = { drive: this.drive.name, error: (error as Error).message };
       if (error instanceof StateStoreCorrupt) {
@@ -49,6 +50,7 @@ export class Member {
       }
       if (this.store === undefined) this.log('error', 'state store does not open', facts);
       this.lost = this.store === undefined;
+      return error;
     }
   }
 

@@ -11,7 +11,7 @@ import { type MemoryLog, memoryJournal } from '../../journal/memory-journal.ts';
 import { openClassicStore, removeClassicStore } from '../../snapshots/classic-store.ts';
 import { memoryStore } from '../../snapshots/memory-store.ts';
 import { openStandbyStore, type StandbyStore, type StoreDrive } from '../../snapshots/standby-store.ts';
-import { StateStoreUnavailable } from '../../snapshots/state-store.ts';
+import { StateStoreCorrupt, StateStoreLocked, StateStoreUnavailable } from '../../snapshots/state-store.ts';
 import { temporaryDirectory } from '../support/files.ts';
 import { anyone, ledgerKind } from '../support/ledger-kind.ts';
 import { allRows, type FailingStore, failingStore } from '../support/ledger-system.ts';
@@ -228,4 +228,28 @@ test('a standby from another journal is made anew', async (t) => {
   await both.store.driveLost('one');
   assert.equal(await both.deposit('a', 1), 11);
   await both.checkRows();
+});
+
+test('a store that another process has open refuses the start, closes the others and is not removed', async (t) => {
+  const root = temporaryRoot(t);
+  const removed: string[] = [];
+  const driveOf = (name: string): StoreDrive => ({
+    name,
+    open: () => openClassicStore(join(root, name), small),
+    remove: async () => void removed.push(name),
+  });
+  const parts = { drives: ['a', 'b', 'c'].map(driveOf), catchUp: async () => undefined, log: () => undefined };
+  for (const name of ['a', 'b', 'c']) {
+    const elsewhere = await openClassicStore(join(root, name), small);
+    await assert.rejects(openStandbyStore(parts), StateStoreLocked, name);
+    await elsewhere.close();
+  }
+  assert.deepEqual(removed, []);
+  const store = await openStandbyStore(parts);
+  await store.close();
+  // Also when it turns up behind damage.
+  const damaged: StoreDrive = { ...driveOf('a'), open: async () => Promise.reject(new StateStoreCorrupt('damaged')) };
+  const other = await openClassicStore(join(root, 'c'), small);
+  await assert.rejects(openStandbyStore({ ...parts, drives: [damaged, ...parts.drives.slice(1)] }), StateStoreLocked);
+  await other.close();
 });
