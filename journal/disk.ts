@@ -29,6 +29,27 @@ export interface Disk {
   syncDirectory(directory: string): Promise<void>;
   /** Bytes free for data on the file system under this drive. */
   freeBytes(): Promise<number>;
+  /**
+   * Opens a file, created if absent, and has the kernel lock it: until it is closed or the process ends, however it ends, nobody else gets it, in
+   * this process, another one or another container. undefined: somebody else has it.
+   */
+  lock(path: string): Promise<LockedFile | undefined>;
+  /** The file that the path leads to now. */
+  pin(path: string): Promise<PinnedFile>;
+}
+
+/** A file that was opened under a name, which may lead to another one later. */
+export interface PinnedFile extends DiskFile {
+  /** Its path still leads to this file, and not to one that was put in its place. Also where another host put it there. */
+  isCurrent(): Promise<boolean>;
+}
+
+export interface LockedFile extends PinnedFile {
+  /** False: there is no lock, for this platform or file system has none or its binary didn't load. `why` says so. */
+  readonly kernel: boolean;
+  readonly why: string;
+  /** The file system is known to be mounted by one host only: what its kernel says of locks is all there is. */
+  readonly ofOneHost: boolean;
 }
 
 export type DiskOpenMode = 'read' | 'write' | 'create' | 'exclusive';

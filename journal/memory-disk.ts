@@ -1,4 +1,4 @@
-import type { Disk, DiskFile, DiskOpenMode } from './disk.ts';
+import type { Disk, DiskOpenMode, LockedFile, PinnedFile } from './disk.ts';
 import { crashedContent, GrowingBytes, type PendingChange } from './memory-medium.ts';
 
 /** Answers from 0 (inclusive) to 1 (exclusive). */
@@ -54,6 +54,7 @@ class Inode {
   readonly durable = new GrowingBytes();
   /** What lies between the two, in order. */
   pending: PendingChange[] = [];
+  locked = false;
 }
 
 /** A change of names that is not yet synced; `null` removes. Applied whole or not at all, so a rename is atomic. */
@@ -88,7 +89,25 @@ class TwinDisk implements MemoryDisk {
     this.#medium = medium;
   }
 
-  async open(path: string, mode: DiskOpenMode): Promise<DiskFile> {
+  open(path: string, mode: DiskOpenMode): Promise<PinnedFile> {
+    return this.#opened(path, mode);
+  }
+
+  pin(path: string): Promise<PinnedFile> {
+    return this.#opened(path, 'read');
+  }
+
+  async lock(path: string): Promise<LockedFile | undefined> {
+    const file = await this.#opened(path, 'create');
+    return file.lock() ? file : undefined;
+  }
+
+  /** The path leads to that file. */
+  leadsTo(path: string, inode: Inode): boolean {
+    return !this.#removed && this.#medium.names.get(path) === inode;
+  }
+
+  async #opened(path: string, mode: DiskOpenMode): Promise<TwinFile> {
     await this.#enter('open', path);
     this.#requirePresent(path);
     const found = this.#medium.names.get(path);
@@ -261,7 +280,11 @@ class TwinDisk implements MemoryDisk {
   }
 }
 
-class TwinFile implements DiskFile {
+class TwinFile implements LockedFile {
+  readonly kernel = true;
+  readonly why = '';
+  readonly ofOneHost = true;
+  #locking = false;
   readonly #disk: TwinDisk;
   readonly #path: string;
   readonly #inode: Inode;
@@ -313,6 +336,20 @@ class TwinFile implements DiskFile {
   async close(): Promise<void> {
     await this.#enter('close');
     this.#closed = true;
+    if (this.#locking) this.#inode.locked = false;
+  }
+
+  async isCurrent(): Promise<boolean> {
+    await this.#enter('size');
+    return this.#disk.leadsTo(this.#path, this.#inode);
+  }
+
+  /** False: another one has it. */
+  lock(): boolean {
+    if (this.#inode.locked) return false;
+    this.#locking = true;
+    this.#inode.locked = true;
+    return true;
   }
 
   async #enter(operation: DiskOperation): Promise<void> {

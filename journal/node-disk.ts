@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import type { Disk, DiskFile, DiskOpenMode } from './disk.ts';
+import type { Disk, DiskFile, DiskOpenMode, LockedFile, PinnedFile } from './disk.ts';
+import { tryKernelLock } from './kernel-lock.ts';
 
 /** Buffers handed to one readv or writev call: Linux accepts 1,024. */
 const gatherBuffersMax = 1024;
@@ -20,8 +21,10 @@ export function nodeDisk(root: string): Disk {
     open: async (path, mode, writes) => {
       const eachSynced = writes === 'eachSynced';
       const flag = flags[mode] | (eachSynced ? fs.constants.O_DSYNC : 0);
-      return new NodeFile(await promised<number>((done) => fs.open(at(path), flag, 0o640, done)), eachSynced);
+      return new NodeFile(await openFile(at(path), flag), eachSynced);
     },
+    lock: (path) => lockFile(at(path)),
+    pin: async (path) => pinned(await openFile(at(path), flags.read), at(path)),
     list: async (directory) => {
       try {
         return (await promised<string[]>((done) => fs.readdir(at(directory), done))).sort();
@@ -67,6 +70,49 @@ async function syncDirectoryAt(path: string): Promise<void> {
     await promised((done) => fs.fsync(descriptor, (error) => done(error)));
   } finally {
     await promised((done) => fs.close(descriptor, (error) => done(error ?? null)));
+  }
+}
+
+function openFile(path: string, flag: number): Promise<number> {
+  return promised<number>((done) => fs.open(path, flag, 0o640, done));
+}
+
+/** Of local file systems, as Linux numbers them: ext2 to ext4, XFS, Btrfs, tmpfs, overlayfs, F2FS, ZFS, bcachefs. */
+const localFileSystems = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0xf2f52010, 0x2fc12fc1, 0xca451a4e]);
+/** Files taken away between opening and locking before whoever does it is said to have the lock. */
+const lockAttemptsMax = 8;
+
+async function lockFile(path: string): Promise<LockedFile | undefined> {
+  for (let attempt = 0; attempt < lockAttemptsMax; attempt++) {
+    const file = await pinned(await openFile(path, flags.create), path);
+    try {
+      const answer = tryKernelLock(file.descriptor);
+      // Whoever had it may have removed it before he let go: that lock would be one on nothing.
+      if (answer !== 'taken' && (await file.isCurrent())) {
+        const { kernel, why } = answer;
+        return Object.assign(file, { kernel, why, ofOneHost: file.ofOneHost });
+      }
+      await file.close();
+      if (answer === 'taken') return undefined;
+    } catch (error) {
+      await file.close().catch(() => undefined);
+      throw error;
+    }
+  }
+  return undefined;
+}
+
+async function pinned(descriptor: number, path: string): Promise<PinnedNodeFile> {
+  try {
+    const [{ dev, ino }, { type }] = await Promise.all([
+      promised<fs.BigIntStats>((done) => fs.fstat(descriptor, { bigint: true }, done)),
+      promised<fs.StatsFs>((done) => fs.statfs(dirname(path), done)),
+    ]);
+    const ofOneHost = process.platform === 'linux' && localFileSystems.has(type);
+    return new PinnedNodeFile(descriptor, { path, dev, ino, ofOneHost });
+  } catch (error) {
+    fs.close(descriptor, () => undefined);
+    throw error;
   }
 }
 
@@ -141,6 +187,49 @@ class NodeFile implements DiskFile {
 
   close(): Promise<void> {
     return promised((done) => fs.close(this.#descriptor, (error) => done(error ?? null)));
+  }
+}
+
+interface Pin {
+  readonly path: string;
+  readonly dev: bigint;
+  readonly ino: bigint;
+  readonly ofOneHost: boolean;
+}
+
+class PinnedNodeFile extends NodeFile implements PinnedFile {
+  readonly descriptor: number;
+  readonly ofOneHost: boolean;
+  readonly #pin: Pin;
+
+  constructor(descriptor: number, pin: Pin) {
+    super(descriptor, false);
+    this.descriptor = descriptor;
+    this.ofOneHost = pin.ofOneHost;
+    this.#pin = pin;
+  }
+
+  /** The number of a file that is open isn't given to another one. Network file systems answer from memory, unless the file is opened. */
+  async isCurrent(): Promise<boolean> {
+    const { path, dev, ino, ofOneHost } = this.#pin;
+    const found = await (ofOneHost ? statOf(path) : openedStatOf(path)).catch((error) => {
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
+      throw error;
+    });
+    return found?.ino === ino && found.dev === dev;
+  }
+}
+
+function statOf(path: string): Promise<fs.BigIntStats> {
+  return promised((done) => fs.stat(path, { bigint: true }, done));
+}
+
+async function openedStatOf(path: string): Promise<fs.BigIntStats> {
+  const descriptor = await openFile(path, flags.read);
+  try {
+    return await promised<fs.BigIntStats>((done) => fs.fstat(descriptor, { bigint: true }, done));
+  } finally {
+    await promised((done) => fs.close(descriptor, (error) => done(error ?? null)));
   }
 }
 

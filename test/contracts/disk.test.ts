@@ -43,6 +43,51 @@ function linkOf(path: string): string | undefined {
 }
 
 for (const [kind, make] of Object.entries(makers)) {
+  test(`${kind} disk: a locked file is nobody else's until it is closed`, async (context) => {
+    const disk = make(context);
+    const first = await disk.lock('lock');
+    assert.ok(first?.kernel, first?.why);
+    assert.equal(await disk.lock('lock'), undefined);
+    await first.write([Buffer.from('mine')], 0);
+    const reader = await disk.open('lock', 'read');
+    assert.equal(await reader.read(Buffer.alloc(8), 0), 4, 'others may read it');
+    await reader.close();
+    assert.equal(await disk.lock('lock'), undefined, 'another open file that was closed took nothing away');
+    await first.close();
+    const second = await disk.lock('lock');
+    assert.ok(second?.kernel);
+    await disk.remove('lock');
+    const third = await disk.lock('lock');
+    assert.ok(third?.kernel, 'the file of that name is another one now');
+    assert.deepEqual([await second.isCurrent(), await third.isCurrent()], [false, true]);
+    await second.close();
+    assert.equal(await disk.lock('lock'), undefined);
+    await third.close();
+  });
+
+  test(`${kind} disk: a pinned file knows when its name leads elsewhere`, async (context) => {
+    const disk = make(context);
+    const write = async (path: string): Promise<void> => {
+      const file = await disk.open(path, 'create');
+      await file.write([Buffer.from(path)], 0);
+      await file.close();
+    };
+    await assert.rejects(disk.pin('one'), { code: 'ENOENT' });
+    await write('one');
+    const pinned = await disk.pin('one');
+    await write('one');
+    assert.ok(await pinned.isCurrent(), 'written to, it is the same file');
+    await write('two');
+    await disk.rename('two', 'one');
+    assert.ok(!(await pinned.isCurrent()));
+    const target = Buffer.alloc(3);
+    await pinned.read(target, 0);
+    assert.equal(target.toString(), 'one');
+    await disk.remove('one');
+    assert.ok(!(await pinned.isCurrent()));
+    await pinned.close();
+  });
+
   test(`${kind} disk: files are written, gathered, read, cut and measured`, async (context) => {
     const disk = make(context);
     await disk.makeDirectory('a/b');

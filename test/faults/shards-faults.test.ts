@@ -255,6 +255,8 @@ function hanging(disk: Disk): Hanging {
     rename: (from: string, to: string) => disk.rename(from, to),
     syncDirectory: (directory: string) => disk.syncDirectory(directory),
     freeBytes: () => disk.freeBytes(),
+    lock: (path: string) => disk.lock(path),
+    pin: (path: string) => disk.pin(path),
   };
   return wrapped;
 }
