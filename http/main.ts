@@ -106,7 +106,11 @@ async function runServer(config: ServerConfig): Promise<void> {
     hungUp = true;
   };
   process.on('SIGHUP', hangUp);
-  const server = await serve(config, log, threads);
+  const lost = (sentence: string): void => {
+    log.fatal({ reason: sentence }, 'another server has the drives: nothing more is written or answered');
+    process.exit(exitFailed);
+  };
+  const server = await serve({ config, logger: log, threads, lost });
   process.on('SIGHUP', () => void server.renewCertificate());
   process.off('SIGHUP', hangUp);
   if (hungUp) void server.renewCertificate();

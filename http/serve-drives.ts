@@ -15,8 +15,14 @@ export function callSharesOf({ poolThreads, drives, threads }: ServerConfig) {
   return shareCalls({ poolThreads, drives: drives.length, threads });
 }
 
+interface DrivesOrder {
+  readonly config: ServerConfig;
+  /** Another process has a drive of ours, as the sentence says. */
+  readonly lost: (sentence: string) => void;
+}
+
 /** @throws StartRefused */
-export async function openHouseDrives(config: ServerConfig, log: Log): Promise<Drives> {
+export async function openHouseDrives({ config, lost }: DrivesOrder, log: Log): Promise<Drives> {
   const { mainThread, poolThreadsWanted } = callSharesOf(config);
   if (poolThreadsWanted !== undefined) {
     const message = 'drives that hang can keep all threads of the pool: it is too small for so many';
@@ -27,6 +33,7 @@ export async function openHouseDrives(config: ServerConfig, log: Log): Promise<D
     parity: config.parity,
     holder: thisProcess(),
     isAlive: isProcessAlive,
+    lost,
     clock: systemClock,
     randomness: systemRandomness,
   });

@@ -74,23 +74,25 @@ export interface RunningServer {
 }
 
 /**
- * `threads`: for the shard workers, as many as the configuration says.
  * @throws StartRefused nothing was changed that was not there before, but for drives of a new deployment that came through.
  */
-export async function serve(config: ServerConfig, logger: Logger, threads: StartedThreads): Promise<RunningServer> {
-  const closers: Closers = [() => threads.close()];
+export async function serve(start: Start): Promise<RunningServer> {
+  const closers: Closers = [() => start.threads.close()];
   try {
-    return await open({ config, logger, threads }, closers);
+    return await open(start, closers);
   } catch (error) {
-    await closedInTime(closers).catch((closing: unknown) => logger.warn({ err: closing }, 'closing after a failed start'));
+    await closedInTime(closers).catch((closing: unknown) => start.logger.warn({ err: closing }, 'closing after a failed start'));
     throw refusalOf(error);
   }
 }
 
-interface Start {
+export interface Start {
   readonly config: ServerConfig;
   readonly logger: Logger;
+  /** For the shard workers, as many as the configuration says. */
   readonly threads: StartedThreads;
+  /** Another process has the drives: this one must end without another word to a client. */
+  readonly lost: (sentence: string) => void;
 }
 
 async function open(start: Start, closers: Closers): Promise<RunningServer> {
@@ -136,9 +138,10 @@ interface House {
 }
 
 /** Everything below HTTP: drives, bytes on them, state store, journal, engine. */
-async function openHouse({ config, logger, threads, shares }: Start & { shares: DescriptorShares }, closers: Closers): Promise<House> {
+async function openHouse(start: Start & { shares: DescriptorShares }, closers: Closers): Promise<House> {
+  const { config, logger, threads, shares } = start;
   const log = logOf(logger);
-  const drives = await openHouseDrives(config, log);
+  const drives = await openHouseDrives(start, log);
   closers.push(() => drives.close());
   const followers: Followers = { drives, log, store: undefined, mirrors: undefined };
   const unwatch = watchDrives(followers);

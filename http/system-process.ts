@@ -1,9 +1,16 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
 
 /** A process as a lock names it. Process ids come again: `mark` tells this one from the next with the same id. */
 export interface ProcessIdentity {
   readonly pid: number;
   readonly mark: string;
+  /** What people call the machine or container. */
+  readonly host: string;
+  /** The run of the kernel, the same in all containers; empty elsewhere than on Linux. */
+  readonly boot: string;
+  /** Which processes see each other: each container counts pids of its own. */
+  readonly space: string;
 }
 
 /** What this process may have open at once; undefined where the system doesn't tell. Node.js raises it to the hard limit while it starts. */
@@ -20,26 +27,38 @@ export function descriptorsMax(): number | undefined {
 
 /** This process. */
 export function thisProcess(): ProcessIdentity {
-  return { pid: process.pid, mark: markOf(process.pid) ?? '' };
+  const { pid } = process;
+  return { pid, mark: markOf(pid) ?? '', host: hostname(), boot: orEmpty(bootOf), space: orEmpty(() => readlinkSync('/proc/self/ns/pid')) };
 }
 
 /** That very process still runs. Sees the processes of this machine, or of this container, alone. */
-export function isProcessAlive({ pid, mark }: ProcessIdentity): boolean {
+export function isProcessAlive({ pid, mark }: Pick<ProcessIdentity, 'pid' | 'mark'>): boolean {
   if (mark === '') return answersSignals(pid);
   return markOf(pid) === mark;
+}
+
+function bootOf(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}
+
+function orEmpty(read: () => string): string {
+  try {
+    return read();
+  } catch {
+    return '';
+  }
 }
 
 /** Boot and start time as Linux tells them; undefined when there is no such process, and elsewhere than on Linux. */
 function markOf(pid: number): string | undefined {
   try {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     // The name of the program, in parentheses, may hold anything; these are the fields behind it.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
       .replace(/^.*\) /s, '')
       .split(' ');
     // Ended, all threads of it, and its parent has not asked how: in a container such entries may stay for good.
     const [state, threads, startTime] = [fields[0], Number(fields[17]), fields[19]];
-    return state === 'Z' && threads <= 1 ? undefined : `${boot}/${startTime}`;
+    return state === 'Z' && threads <= 1 ? undefined : `${bootOf()}/${startTime}`;
   } catch {
     return undefined;
   }

@@ -122,3 +122,15 @@ export function inTime<T>(
     );
   });
 }
+
+/** A file whose reads and writes go through `view`, and what else is asked of the drive through `ask`. */
+export function pinnedThrough(file: PinnedFile, view: DiskFile, ask: Ask): PinnedFile {
+  return { ...view, isCurrent: () => ask(() => file.isCurrent()) };
+}
+
+export function lockedThrough(file: LockedFile, view: DiskFile, ask: Ask): LockedFile {
+  const { kernel, why, ofOneHost } = file;
+  return { ...pinnedThrough(file, view, ask), kernel, why, ofOneHost };
+}
+
+export type Ask = <T>(call: () => Promise<T>) => Promise<T>;

@@ -3,7 +3,7 @@
  * share: with a share of its own, a drive that hangs takes no thread from the others. Calls beyond the share wait in order; they fail at
  * once when none of those before them comes back.
  */
-import { afterRunning, type Disk, type DiskFile, DriveHangs, type DriveTimer } from '../../journal/disk.ts';
+import { type Ask, afterRunning, type Disk, type DiskFile, DriveHangs, type DriveTimer, lockedThrough, pinnedThrough } from '../../journal/disk.ts';
 
 /** Milliseconds without an answer, while calls wait, after which the drive hangs. */
 export const hangMilliseconds = 2_000;
@@ -31,9 +31,18 @@ export function shareCalls({ poolThreads, drives, threads }: { poolThreads: numb
 
 export function withCallShare(disk: Disk, callsMax: number, timer: DriveTimer): Disk {
   const calls = new DriveCalls(disk.name, callsMax, timer);
+  const ask: Ask = (call) => calls.run(call);
   return {
     name: disk.name,
     open: async (path, mode, writes) => filed(await calls.run(() => disk.open(path, mode, writes)), calls),
+    pin: async (path) => {
+      const file = await calls.run(() => disk.pin(path));
+      return pinnedThrough(file, filed(file, calls), ask);
+    },
+    lock: async (path) => {
+      const file = await calls.run(() => disk.lock(path));
+      return file && lockedThrough(file, filed(file, calls), ask);
+    },
     list: (directory) => calls.run(() => disk.list(directory)),
     makeDirectory: (directory) => calls.run(() => disk.makeDirectory(directory)),
     exists: (path) => calls.run(() => disk.exists(path)),

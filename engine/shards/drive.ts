@@ -61,6 +61,8 @@ export interface DriveParts {
   readonly blank: boolean;
   /** The other drives of its set: late is a drive only where others are on time. */
   readonly others?: () => readonly Drive[];
+  /** Takes the lock of a drive that was away, before anything is written to it. Throws when another process has it. */
+  claim(): Promise<void>;
   /** Makes an empty directory this drive again; answers with the format it was given. */
   adopt(): Promise<DriveFormat>;
 }
@@ -188,7 +190,7 @@ export class Drive {
   private async judge(finding: Exclude<Finding, { found: 'unknown' }>): Promise<void> {
     if (finding.found === 'blank') return this.meetBlank();
     this.blankProbes = 0;
-    if (finding.found === 'fine') return this.welcome(finding.freeBytes);
+    if (finding.found === 'fine') return this.meetFine(finding.freeBytes);
     this.reason = finding.reason;
     if (finding.found === 'gone') return this.tell('gone');
     this.failedProbes += 1;
@@ -217,6 +219,18 @@ export class Drive {
     if (others.some(meanwhile)) return true;
     this.lateTogether += 1;
     return this.lateTogether >= lateTogetherMax;
+  }
+
+  private async meetFine(freeBytes: number): Promise<void> {
+    if (this.state === 'offline') {
+      try {
+        await this.parts.claim();
+      } catch (error) {
+        this.reason = (error as Error).message;
+        return;
+      }
+    }
+    if (!this.closed) this.welcome(freeBytes);
   }
 
   private welcome(freeBytes: number): void {

@@ -1,10 +1,11 @@
 /** From configured directories to the drives of a deployment: looks, decides, locks, formats; or refuses and leaves no trace. */
 import type { Disk } from '../../journal/disk.ts';
 import type { Clock, Randomness } from '../clock.ts';
+import { DriveLocks } from '../drives/drive-locks.ts';
+import type { IsAlive, LockHolder } from '../drives/lock-owner.ts';
 import { segmentDirectory } from './block.ts';
 import { Drive } from './drive.ts';
 import { type DriveFormat, inspectFormat, isBare, markDirectory, writeFormat } from './drive-format.ts';
-import { type IsAlive, type LockHolder, liveHolder, releaseLock, takeLock } from './drive-lock.ts';
 import { type DrivePlan, type Inspection, type PlannedDrive, planDrives } from './drive-plan.ts';
 import type { Layout } from './layout.ts';
 import { patientDisk } from './patient-disk.ts';
@@ -16,6 +17,8 @@ export interface OpenDrives {
   readonly parity: number | undefined;
   readonly holder: LockHolder;
   readonly isAlive: IsAlive;
+  /** Another process has a drive of ours, as the sentence says: whoever hears it must stop writing at once. */
+  readonly lost: (sentence: string) => void;
   readonly clock: Clock;
   readonly randomness: Randomness;
 }
@@ -28,6 +31,8 @@ export interface Drives {
   readonly sets: readonly (readonly Drive[])[];
   /** What people should know about this start, a sentence each. */
   readonly notices: readonly string[];
+  /** They were taken over from somebody who may still live, on another host or in another container, and doesn't know it yet. */
+  readonly displaced: boolean;
   /** Ends the probes and gives the locks back. */
   close(): Promise<void>;
 }
@@ -40,17 +45,22 @@ export async function openDrives(given: OpenDrives): Promise<Drives | Refusal> {
   const inspections = await Promise.all(parts.disks.map(inspect));
   const plan = planDrives(inspections, parts.parity);
   if ('refused' in plan) return plan;
-  const locked = await lockAll(parts, plan, inspections);
+  const { holder, isAlive, clock, randomness } = parts;
+  const locks = new DriveLocks({ holder, id: randomness.bytes(16).toString('hex'), isAlive, clock }, parts.lost);
+  const locked = await lockAll({ ...parts, locks }, plan, inspections);
   if ('refused' in locked) return locked;
   const formats = formatsOf(parts, locked.plan, inspections);
   try {
     await writeFormats({ disks: parts.disks, plan: locked.plan, inspections }, formats);
   } catch (error) {
-    await undo(locked.taken);
+    await undo(locks, locked.taken);
     return { refused: `a drive can't be formatted: ${(error as Error).message}` };
   }
-  return assemble(given, locked.plan, formats);
+  locks.keep();
+  return assemble({ ...given, locks }, locked.plan, formats);
 }
+
+type LockingDrives = OpenDrives & { readonly locks: DriveLocks };
 
 async function inspect(disk: Disk): Promise<Inspection> {
   const { name } = disk;
@@ -75,58 +85,66 @@ interface Taken {
 
 /** Locks every drive of the plan. One that can't be written to is left out while the others suffice. */
 async function lockAll(
-  parts: OpenDrives,
+  parts: LockingDrives,
   plan: DrivePlan,
   inspections: readonly Inspection[],
 ): Promise<{ readonly plan: DrivePlan; readonly taken: readonly Taken[] } | Refusal> {
-  for (const [index, disk] of parts.disks.entries()) {
-    if (inspections[index]!.content.kind === 'broken') continue;
-    const other = await liveHolder(disk, parts.isAlive);
-    if (other !== undefined) return { refused: `${disk.name} is in use by process ${other.pid}` };
-  }
   const taken: Taken[] = [];
+  const there = plan.drives.filter(({ action }) => action !== 'absent');
+  for (const { index } of there) {
+    const { kind } = inspections[index]!.content;
+    taken.push({ disk: parts.disks[index]!, created: kind === 'missing' ? 'root' : kind === 'blank' ? 'mark' : undefined });
+  }
+  // Side by side: each may have to wait until it is sure that nobody lives.
+  const problems = new Map(await Promise.all(there.map(async (drive) => [drive, await lockOne(parts, drive)] as const)));
   const drives: PlannedDrive[] = [];
   for (const drive of plan.drives) {
-    const disk = parts.disks[drive.index]!;
-    if (drive.action === 'absent') {
-      drives.push(drive);
-      continue;
-    }
-    const { kind } = inspections[drive.index]!.content;
-    taken.push({ disk, created: kind === 'missing' ? 'root' : kind === 'blank' ? 'mark' : undefined });
-    const problem = await lockOne(parts, disk);
+    const problem = problems.get(drive);
     if (problem === undefined) drives.push(drive);
-    else if (plan.deployment === undefined || problem.inUse) return refuse(taken, problem.sentence);
+    else if (plan.deployment === undefined || problem.inUse) return refuse(parts.locks, taken, problem.sentence);
     else drives.push({ ...drive, action: 'absent', reason: problem.sentence });
   }
   for (let set = 0; set < plan.layout.setCount; set += 1) {
-    const there = drives.filter((drive) => drive.set === set && drive.action !== 'absent').length;
-    if (there < plan.layout.dataShards)
-      return refuse(taken, `too few drives of set ${set} can be written to: ${there} of ${plan.layout.dataShards} needed`);
+    const count = drives.filter((drive) => drive.set === set && drive.action !== 'absent').length;
+    if (count < plan.layout.dataShards) {
+      const sentence = `too few drives of set ${set} can be written to: ${count} of ${plan.layout.dataShards} needed`;
+      return refuse(parts.locks, taken, sentence);
+    }
   }
   return { plan: { ...plan, drives }, taken };
 }
 
-async function lockOne(parts: OpenDrives, disk: Disk): Promise<{ readonly inUse: boolean; readonly sentence: string } | undefined> {
+async function lockOne(
+  { disks, locks }: LockingDrives,
+  { index, action }: PlannedDrive,
+): Promise<{ readonly inUse: boolean; readonly sentence: string } | undefined> {
+  const disk = disks[index]!;
   try {
     await disk.makeDirectory('');
-    const other = await takeLock(disk, parts.holder, parts.isAlive);
-    return other === undefined ? undefined : { inUse: true, sentence: `${disk.name} is in use by process ${other.pid}` };
+    const other = await locks.take(disk);
+    if (other !== undefined) return { inUse: true, sentence: other.inUse };
+    // Whoever had the lock when we looked may have formatted it meanwhile.
+    if (action !== 'format' || (await inspect(disk)).content.kind === 'blank') return undefined;
+    await locks.drop(disk);
+    return { inUse: true, sentence: `${disk.name} was taken by another process, which has ended: start again` };
   } catch (error) {
     return { inUse: false, sentence: `${disk.name} can't be written to: ${(error as Error).message}` };
   }
 }
 
-async function refuse(taken: readonly Taken[], sentence: string): Promise<Refusal> {
-  await undo(taken);
+async function refuse(locks: DriveLocks, taken: readonly Taken[], sentence: string): Promise<Refusal> {
+  await undo(locks, taken);
   return { refused: sentence };
 }
 
-async function undo(taken: readonly Taken[]): Promise<void> {
+/** What another process has is his: only where the lock is ours anything is removed. */
+async function undo(locks: DriveLocks, taken: readonly Taken[]): Promise<void> {
   for (const { disk, created } of taken) {
-    if (created === undefined) await releaseLock(disk);
-    else await removeMade(disk, created).catch(() => undefined);
+    if (created === undefined || !locks.holds(disk)) continue;
+    await removeMade(disk, created).catch(() => undefined);
+    await locks.drop(disk);
   }
+  await locks.close();
 }
 
 /** A link that leads nowhere is no directory that was made here, and what others put into one that was stays. */
@@ -171,8 +189,9 @@ async function writeFormats({ disks, plan, inspections }: Formatting, formats: r
   );
 }
 
-function assemble(parts: OpenDrives, plan: DrivePlan, formats: readonly DriveFormat[]): Drives {
-  const notices: string[] = [];
+function assemble(parts: LockingDrives, plan: DrivePlan, formats: readonly DriveFormat[]): Drives {
+  const { locks } = parts;
+  const notices: string[] = locks.notices;
   const sets: Drive[][] = Array.from({ length: plan.layout.setCount }, () => []);
   plan.drives.forEach(({ index, set, slot, action, reason }, position) => {
     const disk = parts.disks[index]!;
@@ -180,10 +199,13 @@ function assemble(parts: OpenDrives, plan: DrivePlan, formats: readonly DriveFor
     const blank = action === 'format' && plan.deployment !== undefined;
     if (blank) notices.push(`${disk.name} is empty: it takes slot ${slot} of set ${set} and is healed`);
     if (action === 'absent') notices.push(`${disk.name} is offline: ${reason}`);
+    const patient = patientDisk(disk, parts.clock);
+    const claim = async () => {
+      const other = await locks.take(patient);
+      if (other !== undefined) throw new Error(other.inUse);
+    };
     const adopt = async () => {
-      const patient = patientDisk(disk, parts.clock);
-      const other = await takeLock(patient, parts.holder, parts.isAlive);
-      if (other !== undefined && other.pid !== parts.holder.pid) throw new Error(`it is in use by process ${other.pid}`);
+      await claim();
       const adopted = { ...format, drive: parts.randomness.bytes(16).toString('hex') };
       await writeFormat(patient, adopted);
       return adopted;
@@ -194,6 +216,7 @@ function assemble(parts: OpenDrives, plan: DrivePlan, formats: readonly DriveFor
       clock: parts.clock,
       absent: action === 'absent' ? reason : undefined,
       blank,
+      claim,
       adopt,
       others: () => sets[set]!,
     });
@@ -203,13 +226,10 @@ function assemble(parts: OpenDrives, plan: DrivePlan, formats: readonly DriveFor
     layout: plan.layout,
     sets,
     notices,
+    displaced: locks.displaced,
     async close() {
-      await Promise.all(
-        sets.flat().map(async (drive) => {
-          await drive.close();
-          if (drive.readable) await releaseLock(patientDisk(drive.disk, parts.clock));
-        }),
-      );
+      await Promise.all(sets.flat().map((drive) => drive.close()));
+      await locks.close();
     },
   };
 }

@@ -127,9 +127,9 @@ async function sixDrives() {
   for (const [slot, each] of disks.entries()) {
     await writeFormat(each, { ...format, drive: 'b'.repeat(32), slot });
     const adopt = () => Promise.reject(new Error('none of these is new'));
-    drives.push(
-      new Drive({ disk: each, format: { ...format, slot }, clock, absent: undefined, blank: false, adopt, others: () => drives }),
-    );
+    const claim = () => Promise.resolve();
+    const parts = { disk: each, format: { ...format, slot }, clock, absent: undefined, blank: false };
+    drives.push(new Drive({ ...parts, claim, adopt, others: () => drives }));
   }
   const states = (): DriveState[] => drives.map(({ state }) => state);
   return { clock, disks, drives, states };

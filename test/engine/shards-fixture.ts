@@ -64,7 +64,11 @@ export function md5(bytes: Uint8Array): string {
 }
 
 export function driveParts(disks: readonly Disk[], parity?: number): OpenDrives {
-  return { disks, parity, holder: { pid: process.pid, mark: 'test' }, isAlive: () => false, clock, randomness };
+  const holder = { pid: process.pid, mark: 'test', host: 'here', boot: 'boot', space: 'space' };
+  const lost = (sentence: string) => {
+    throw new Error(sentence);
+  };
+  return { disks, parity, holder, isAlive: () => false, lost, clock, randomness };
 }
 
 export async function openedDrives(disks: readonly Disk[], parity?: number): Promise<Drives> {

@@ -1,5 +1,5 @@
 /** A disk that stops answering when it is told to: calls neither fail nor end until it answers again, in order. */
-import type { Disk, DiskFile } from '../../journal/disk.ts';
+import { type Disk, type DiskFile, lockedThrough, pinnedThrough } from '../../journal/disk.ts';
 
 export interface HangingDisk extends Disk {
   hangs: boolean;
@@ -53,6 +53,17 @@ class Hanging implements HangingDisk {
     const file = await this.call(() => this.disk.open(path, mode, writes));
     this.openFiles += 1;
     return this.wrapped(file);
+  };
+  pin: Disk['pin'] = async (path) => {
+    const file = await this.call(() => this.disk.pin(path));
+    this.openFiles += 1;
+    return pinnedThrough(file, this.wrapped(file), (call) => this.call(call));
+  };
+  lock: Disk['lock'] = async (path) => {
+    const file = await this.call(() => this.disk.lock(path));
+    if (file === undefined) return undefined;
+    this.openFiles += 1;
+    return lockedThrough(file, this.wrapped(file), (call) => this.call(call));
   };
   list: Disk['list'] = (directory) => this.call(() => this.disk.list(directory));
   makeDirectory: Disk['makeDirectory'] = (directory) => this.call(() => this.disk.makeDirectory(directory));
