@@ -9,7 +9,8 @@ export class DriveLocks {
   private readonly parts: LockParts;
   /** Another process has a drive of ours, as the sentence says: nothing of ours may be written any more. */
   private readonly lost: (sentence: string) => void;
-  private readonly held = new Map<Disk, DriveLock>();
+  /** By the name of the disk: there may be several views of it. */
+  private readonly held = new Map<string, DriveLock>();
   /** One beat at a time each: a drive may hang. */
   private readonly beating = new Map<DriveLock, Promise<void>>();
   private cancelTimer: () => void = () => undefined;
@@ -33,27 +34,27 @@ export class DriveLocks {
 
   /** Takes a drive, also one that was away or exchanged meanwhile. undefined: it is ours. Throws what the disk throws. */
   async take(disk: Disk): Promise<InUse | undefined> {
-    const before = this.held.get(disk);
+    const before = this.held.get(disk.name);
     if (before !== undefined) {
       if (await before.isCurrent()) return this.beatOf(before);
-      this.held.delete(disk);
+      this.held.delete(disk.name);
       await before.drop();
     }
     const taken = await DriveLock.take(disk, this.parts);
     if ('inUse' in taken) return taken;
     if (this.closed) await taken.release();
-    else this.held.set(disk, taken);
+    else this.held.set(disk.name, taken);
     return undefined;
   }
 
   holds(disk: Disk): boolean {
-    return this.held.has(disk);
+    return this.held.has(disk.name);
   }
 
   /** Lets a lock go whose file is about to be removed, or was. */
   async drop(disk: Disk): Promise<void> {
-    const lock = this.held.get(disk);
-    this.held.delete(disk);
+    const lock = this.held.get(disk.name);
+    this.held.delete(disk.name);
     await lock?.drop();
   }
 
@@ -97,7 +98,7 @@ export class DriveLocks {
       const taken = await this.beatOf(lock);
       if (taken !== undefined && !this.closed) this.lost(taken.inUse);
       // Somebody removed the file, or put another one there: what is locked is not what the next one would lock.
-      else if (!this.closed && this.held.get(lock.disk) === lock && !(await lock.isCurrent())) await this.takeAgain(lock);
+      else if (!this.closed && this.held.get(lock.disk.name) === lock && !(await lock.isCurrent())) await this.takeAgain(lock);
     } catch {
       // The drive is in trouble: its probes see to that.
     } finally {
