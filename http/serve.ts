@@ -89,7 +89,6 @@ export async function serve(start: Start): Promise<RunningServer> {
 export interface Start {
   readonly config: ServerConfig;
   readonly logger: Logger;
-  /** For the shard workers, as many as the configuration says. */
   readonly threads: StartedThreads;
   /** Another process has the drives: this one must end without another word to a client. */
   readonly lost: (sentence: string) => void;
@@ -132,15 +131,12 @@ async function open(start: Start, closers: Closers): Promise<RunningServer> {
   };
 }
 
-interface House {
-  readonly engine: Engine;
-  readonly summary: RunningServer['summary'];
-}
+type House = { readonly engine: Engine; readonly summary: RunningServer['summary'] };
 
 /** Everything below HTTP: drives, bytes on them, state store, journal, engine. */
 async function openHouse(start: Start & { shares: DescriptorShares }, closers: Closers): Promise<House> {
-  const { config, logger, threads, shares } = start;
-  const log = logOf(logger);
+  const { config, threads, shares } = start;
+  const log = logOf(start.logger);
   const drives = await openHouseDrives(start, log);
   closers.push(() => drives.close());
   const followers: Followers = { drives, log, store: undefined, mirrors: undefined };
