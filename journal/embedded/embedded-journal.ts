@@ -1,63 +1,19 @@
 import type { Disk } from '../disk.ts';
 import { Fence } from '../fence.ts';
-import {
-  type Appended,
-  type HeadOf,
-  type Journal,
-  type JournalEntry,
-  JournalOutcomeUnknown,
-  type JournalRecord,
-  JournalUnavailable,
-} from '../journal.ts';
+import { type Appended, type JournalEntry, JournalOutcomeUnknown, type JournalRecord, JournalUnavailable } from '../journal.ts';
+import type { EmbeddedJournal, EmbeddedJournalOptions, EmbeddedJournalStatus, Phase } from './contract.ts';
 import { AppendQueue, extended, type LogEnd, type PendingAppend, placeGroup, queueRecordsMax } from './group-commit.ts';
+import { Overtaken } from './kept-promise.ts';
 import { examine, writeEpoch } from './log.ts';
 import type { Mirror, PlacedGroup } from './mirror.ts';
-import { type MirrorReport, MirrorSet, type MirrorStatus, type Timer } from './mirror-set.ts';
+import { type MirrorReport, MirrorSet } from './mirror-set.ts';
 import { readRecords } from './reader.ts';
-import { type Acknowledged, type Recovered, recover, tooFew } from './recovery.ts';
+import { type Acknowledged, type Recovered, recover, requireOurs, tooFew } from './recovery.ts';
 import { RepairCancelled, repair } from './repair.ts';
 import { Retries } from './retries.ts';
 import { SegmentScanner } from './segment-scanner.ts';
 
-export interface EmbeddedJournalOptions {
-  /** The configured mirrors, one a drive, also those that are away now: a majority of all of them must be there; all, when it is new. */
-  readonly disks: readonly Disk[];
-  readonly headOf: HeadOf;
-  /** Asked before anything is written: what is known of acknowledged records when the log is found to end with the record `found`. */
-  readonly acknowledged?: (found: number) => Promise<Acknowledged>;
-  /** A segment that would grow beyond this many bytes is followed by a new one. */
-  readonly segmentBytes?: number;
-  /** Lets the mirrors beyond a majority write a little later than the others, several groups at once. */
-  readonly timer?: Timer;
-  /** Told, for the log of the process, what became of the mirrors. */
-  readonly report?: (event: MirrorReport) => void;
-  /** Told of the journal before it is open: mirrors may be lost, or hang, meanwhile. */
-  readonly began?: (journal: EmbeddedJournal) => void;
-}
-
-export interface EmbeddedJournal extends Journal {
-  /** The drive has gone: it counts no more from this moment, even if writes to its open files still seem to work. */
-  mirrorLost(diskName: string): void;
-  /**
-   * The drive is there, again or as a new one: repaired in the background, it joins between two groups. Of a mirror that is attached this
-   * is no news: where the drive was exchanged, mirrorLost comes first.
-   */
-  mirrorReturned(diskName: string, disk: Disk): void;
-  /** Reads every copy of every settled group and mends what is damaged from the other mirrors. Answers how many places were mended. */
-  scrub(): Promise<number>;
-  status(): EmbeddedJournalStatus;
-}
-
-export interface EmbeddedJournalStatus {
-  readonly phase: Phase;
-  readonly epoch: number;
-  readonly lastSequence: number;
-  readonly majority: number;
-  readonly mirrors: readonly MirrorStatus[];
-}
-
-/** serving: a majority is attached. settling: the log is being found. unsettled: too few mirrors, the next append or mirror tries again. */
-type Phase = 'unsettled' | 'settling' | 'serving' | 'closed';
+export type { EmbeddedJournal, EmbeddedJournalOptions, EmbeddedJournalStatus } from './contract.ts';
 
 /** The last one is read and checked at every start, on each mirror. */
 const segmentBytesDefault = 16 * 1024 * 1024;
@@ -102,6 +58,8 @@ class MirroredJournal implements EmbeddedJournal {
   #settling: Promise<void> | undefined;
   #waiting = 0;
   #closing = false;
+  /** Another server was elected, for good. */
+  #overtaken: Overtaken | undefined;
   #scheduled = false;
   #whenQuiet: (() => void)[] = [];
 
@@ -109,7 +67,9 @@ class MirroredJournal implements EmbeddedJournal {
     this.#options = options;
     this.#segmentBytes = options.segmentBytes ?? segmentBytesDefault;
     const { disks, timer } = options;
-    this.#mirrors = new MirrorSet({ disks, timer, report: (event) => this.#told(event), changed: () => this.#check() });
+    const report = (event: MirrorReport): void => this.#told(event);
+    const overtaken = (error: Overtaken): void => this.#overtake(error);
+    this.#mirrors = new MirrorSet({ disks, timer, report, changed: () => this.#check(), overtaken });
     this.#retries = new Retries(timer, (mirror) => this.#retry(mirror));
     this.#fence = new Fence(options.headOf);
     this.#queue = new AppendQueue(this.#fence);
@@ -216,13 +176,19 @@ class MirroredJournal implements EmbeddedJournal {
   async #settle(): Promise<void> {
     if (this.#phase === 'serving') return;
     if (this.#closing) throw new JournalUnavailable('the journal is closed');
+    if (this.#overtaken) throw this.#overtaken;
     const { all, majority } = this.#mirrors;
     const candidates = all.filter(({ state }) => state !== 'lost');
     if (candidates.length < majority) throw tooFew(all, majority, `${candidates.length} that are there`);
     for (const mirror of candidates) mirror.detach('');
     await Promise.all(candidates.map((mirror) => mirror.during(mirror.idle()).catch(() => undefined)));
     const acknowledged = (found: number): Promise<Acknowledged> => this.#acknowledged(found);
-    const recovered = await recover({ mirrors: candidates, majority, configured: all.length, acknowledged, timer: this.#options.timer });
+    const displaced = this.#options.displaced === true && this.#log.epoch === 0;
+    const task = { mirrors: candidates, majority, configured: all.length, acknowledged, timer: this.#options.timer, displaced };
+    const recovered = await recover(task).catch((error) => {
+      if (error instanceof Overtaken) this.#overtake(error);
+      throw error;
+    });
     if (this.#closing) throw new JournalUnavailable('the journal is closed');
     await this.#beginEpoch(recovered);
     for (const mirror of candidates) this.#mirrors.tell(mirror, mirror.state === 'attached' ? 'attached' : 'detached');
@@ -320,7 +286,7 @@ class MirroredJournal implements EmbeddedJournal {
 
   /** What is in flight may or may not be stored; what waits certainly isn't. */
   #giveUp(reason: string): void {
-    if (this.#phase !== 'closed') this.#phase = 'unsettled';
+    if (this.#phase !== 'closed') this.#phase = this.#overtaken ? 'overtaken' : 'unsettled';
     const flown = this.#inFlight;
     this.#inFlight = undefined;
     this.#quiet();
@@ -330,6 +296,14 @@ class MirroredJournal implements EmbeddedJournal {
     if (flown.pending.length > 0) this.#unknown = flown.pending;
     for (const { reject } of flown.pending) reject(new JournalOutcomeUnknown(`${reason} while the record was written: ${nothing.message}`));
     flown.settled(nothing);
+  }
+
+  /** What is in flight may be found by the other one or not; nothing is acknowledged here any more. */
+  #overtake(error: Overtaken): void {
+    if (this.#overtaken) return;
+    this.#overtaken = error;
+    this.#giveUp(error.message);
+    this.#options.overtaken?.(error.message);
   }
 
   #quiet(): void {
@@ -356,7 +330,7 @@ class MirroredJournal implements EmbeddedJournal {
   }
 
   #retry(mirror: Mirror): void {
-    if (this.#closing || this.#mirrors.get(mirror.disk.name) !== mirror) return;
+    if (this.#closing || this.#overtaken || this.#mirrors.get(mirror.disk.name) !== mirror) return;
     if (this.#phase === 'serving') this.#join(mirror);
     else this.settled().catch(() => this.#retries.plan(mirror));
   }
@@ -366,6 +340,7 @@ class MirroredJournal implements EmbeddedJournal {
     mirror.job = before
       .then(() => this.#repairAndAttach(mirror))
       .catch((error: unknown) => {
+        if (error instanceof Overtaken) return this.#overtake(error);
         mirror.detach(`its repair failed: ${String(error)}`);
         this.#mirrors.tell(mirror, 'detached');
       });
@@ -381,8 +356,10 @@ class MirroredJournal implements EmbeddedJournal {
       const copies = this.#mirrors.copies(() => epoch);
       try {
         const log = await mirror.during(examine(mirror.disk, new SegmentScanner()));
+        requireOurs({ mirror, log });
         const task = { disk: mirror.disk, log, truth: extents, copies, tail: copies, winner: false, cancelled: overtaken };
         await mirror.during(repair(task));
+        mirror.promised = epoch;
         await mirror.during(writeEpoch(mirror.disk, epoch, this.#lastSequence));
       } catch (error) {
         if (!(error instanceof RepairCancelled)) throw error;

@@ -1,9 +1,9 @@
 import { crc32c } from '@node-rs/crc32';
-import type { Disk } from '../disk.ts';
+import type { Disk, DiskFile } from '../disk.ts';
 import { type Extent, type GroupHeader, journalDirectory, lastSequenceOf, segmentOfName, segmentPath, withFile } from './segment.ts';
 import type { Hole, SegmentScan, SegmentScanner } from './segment-scanner.ts';
 
-const epochPath = `${journalDirectory}/epoch`;
+export const epochPath = `${journalDirectory}/epoch`;
 const epochPathNext = `${journalDirectory}/epoch.new`;
 /** Files whose sizes are asked for at once. */
 const filesAtOnce = 16;
@@ -65,13 +65,20 @@ async function extentOf(disk: Disk, firstSequence: number): Promise<Extent> {
   return { firstSequence, bytes: await withFile(disk, segmentPath(firstSequence), 'read', (file) => file.size()) };
 }
 
-/** `<epoch> <CRC32C>`, or since the end is told too `<epoch> <sequence> <CRC32C of both>`. */
-async function readEpoch(disk: Disk): Promise<Pick<MirrorLog, 'promised' | 'ended'>> {
+interface Promised {
+  readonly promised: MirrorLog['promised'];
+  readonly ended: number;
+}
+
+async function readEpoch(disk: Disk): Promise<Promised> {
   if (!(await disk.exists(epochPath))) return { promised: undefined, ended: 0 };
-  const text = await withFile(disk, epochPath, 'read', async (file) => {
-    const bytes = Buffer.alloc(64);
-    return bytes.toString('latin1', 0, await file.read(bytes, 0));
-  });
+  return withFile(disk, epochPath, 'read', promiseIn);
+}
+
+/** What the file of a promise says: `<epoch> <CRC32C>`, or since the end is told too `<epoch> <sequence> <CRC32C of both>`. */
+export async function promiseIn(file: DiskFile): Promise<{ readonly promised: number | 'unreadable'; readonly ended: number }> {
+  const bytes = Buffer.alloc(64);
+  const text = bytes.toString('latin1', 0, await file.read(bytes, 0));
   const [, numbers, epoch, ended = '0', crc] = /^((\d{1,15})(?: (\d{1,15}))?) ([0-9a-f]{8})\n$/.exec(text) ?? [];
   if (numbers === undefined || crc !== checkOf(numbers)) return { promised: 'unreadable', ended: 0 };
   return { promised: Number(epoch), ended: Number(ended) };

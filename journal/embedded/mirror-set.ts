@@ -1,5 +1,6 @@
 import type { Disk } from '../disk.ts';
 import { Copies, type DamagedRun } from './copies.ts';
+import { Overtaken } from './kept-promise.ts';
 import { writeEpoch } from './log.ts';
 import { Mirror, type MirrorState } from './mirror.ts';
 import { segmentPath, withFile } from './segment.ts';
@@ -29,6 +30,8 @@ export interface MirrorSetOptions {
   readonly report: (event: MirrorReport) => void;
   /** A mirror wrote a group, or failed to. */
   readonly changed: () => void;
+  /** Another server was elected: nothing that is under way may be acknowledged. */
+  readonly overtaken: (error: Overtaken) => void;
   /** Without one every mirror writes every group at once. */
   readonly timer: Timer | undefined;
 }
@@ -102,7 +105,7 @@ export class MirrorSet {
   /** Where the log ends, on every attached mirror once it has all groups: what is missing at the next start was not torn while it was written. */
   async tellEnd(epoch: number, lastSequence: number): Promise<void> {
     await this.flushed();
-    await Promise.allSettled(this.attached.map((mirror) => mirror.during(writeEpoch(mirror.disk, epoch, lastSequence))));
+    await Promise.allSettled(this.attached.map((mirror) => mirror.during(tellEndOf(mirror, epoch, lastSequence))));
   }
 
   #flush(mirrors: readonly Mirror[]): void {
@@ -151,10 +154,17 @@ export class MirrorSet {
     return new Mirror(disk, {
       progress: () => this.#options.changed(),
       failed: (mirror, error) => {
+        if (error instanceof Overtaken) return this.#options.overtaken(error);
         mirror.detach(`a write failed: ${String(error)}`);
         this.tell(mirror, 'detached');
         this.#options.changed();
       },
     });
   }
+}
+
+/** Not over what the mirror promised to another server meanwhile. */
+async function tellEndOf(mirror: Mirror, epoch: number, lastSequence: number): Promise<void> {
+  await mirror.checkPromise();
+  await writeEpoch(mirror.disk, epoch, lastSequence);
 }

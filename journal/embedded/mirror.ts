@@ -1,4 +1,5 @@
 import type { Disk, DiskFile } from '../disk.ts';
+import { KeptPromise } from './kept-promise.ts';
 import { journalDirectory, segmentPath } from './segment.ts';
 
 /** Groups that a slower mirror may be behind, in bytes; one that falls back further is detached and repaired from the others. */
@@ -36,6 +37,8 @@ export class Mirror {
   durableIndex = 0;
   /** The epoch in which it was last attached: its copy is a piece of that epoch's log. */
   epoch = 0;
+  /** The newest epoch that it was asked to promise to by us; 0: none yet. */
+  promised = 0;
   /** Others are waited for: its groups gather until `flush`, so that several share one write and one sync. */
   trailing = false;
   /** A repair in the background. */
@@ -47,6 +50,7 @@ export class Mirror {
   /** A trailing mirror writes groups up to this index. */
   #flushTo = 0;
   #running: Promise<void> | undefined;
+  #promise: KeptPromise | undefined;
   #current: { readonly segment: number; readonly file: DiskFile } | undefined;
   readonly #gone: Promise<never>;
   #lose: (reason: Error) => void = () => undefined;
@@ -101,6 +105,7 @@ export class Mirror {
     this.state = 'attached';
     this.reason = '';
     this.epoch = epoch;
+    this.#promise ??= new KeptPromise(this.disk, epoch);
     this.durableIndex = index;
     this.trailing = false;
     this.flush();
@@ -117,15 +122,22 @@ export class Mirror {
     void this.idle();
   }
 
+  /** @throws Overtaken it promised to another server since it was attached. */
+  async checkPromise(): Promise<void> {
+    await this.#promise?.check();
+  }
+
   /** Resolves when nothing of this mirror is under way any more and its file is closed. Detach or lose it before. */
   async idle(): Promise<void> {
     // The job of now: one that begins after this call may itself wait for it.
     const { job } = this;
     await this.#running;
     await job;
-    const current = this.#current;
+    const [current, promise] = [this.#current, this.#promise];
     this.#current = undefined;
+    this.#promise = undefined;
     await current?.file.close().catch(() => undefined);
+    await promise?.close();
   }
 
   #drop(state: MirrorState, reason: string): void {
@@ -176,6 +188,8 @@ export class Mirror {
     if (this.#current?.segment !== segment) {
       await this.#current?.file.close();
       this.#current = undefined;
+      // What is opened by its name may be another one's by now.
+      await this.#promise?.check();
       const mode = offset === 0 ? 'create' : 'write';
       this.#current = { segment, file: await this.disk.open(segmentPath(segment), mode, 'eachSynced') };
     }
@@ -186,5 +200,7 @@ export class Mirror {
     );
     await file.sync();
     if (offset === 0) await this.disk.syncDirectory(journalDirectory);
+    // Not before it is durable: whoever is elected later finds it then.
+    await this.#promise?.check();
   }
 }

@@ -1,5 +1,7 @@
 import { JournalCorrupt, JournalUnavailable } from '../journal.ts';
 import { Copies } from './copies.ts';
+import { displace } from './displace.ts';
+import { overtaken } from './kept-promise.ts';
 import { damageOf, examine, type MirrorLog, writeEpoch } from './log.ts';
 import type { Mirror } from './mirror.ts';
 import type { Timer } from './mirror-set.ts';
@@ -39,9 +41,11 @@ export interface Candidates {
   readonly configured: number;
   /** A log that ends with the record `found` and misses what was acknowledged is damaged: nothing is written to it. */
   readonly acknowledged: (found: number) => Promise<Acknowledged>;
+  /** Another server had the drives that may still live, and not know that it has them no more. */
+  readonly displaced: boolean;
 }
 
-interface Reader {
+export interface Reader {
   readonly mirror: Mirror;
   readonly log: MirrorLog;
 }
@@ -57,19 +61,25 @@ const unreadableEpochs = 2 ** 32;
  * highest epoch and then index holds every group that was ever settled, and a majority is made to hold it.
  * @throws JournalUnavailable fewer than `majority` mirrors can be read, hold a log to believe, or can be repaired; or records that were
  * acknowledged are whole on no mirror that can be read: then nothing was written.
+ * @throws Overtaken a mirror that promised to us has promised to another server since.
  */
-export async function recover({ mirrors, majority, configured, acknowledged, timer }: Candidates): Promise<Recovered> {
+export async function recover({ mirrors, majority, configured, acknowledged, timer, displaced }: Candidates): Promise<Recovered> {
   const examined = await examineAll(mirrors);
+  for (const reader of examined) requireOurs(reader);
   const readers = readersOf(examined, configured);
   if (readers.length < majority) throw tooFew(mirrors, majority, `${readers.length} with a log that can be believed`);
   const extents = await wholeLog(readers, examined, { acknowledged, timer });
   const epoch = nextEpoch(examined, majority);
   const ended = Math.max(...examined.map(({ log }) => log.ended));
-  const promised = await succeeding(readers, ({ mirror }) => writeEpoch(mirror.disk, epoch, ended));
+  const promising = await succeeding(readers, ({ mirror }) => {
+    mirror.promised = epoch;
+    return writeEpoch(mirror.disk, epoch, ended);
+  });
+  const promised = displaced ? await displaceAll(promising) : promising;
   if (promised.length < majority) throw tooFew(mirrors, majority, `${promised.length} that can be written`);
   const winner = best(promised);
   // One that could be read and not written had the better log: the majority that promised has all that was settled.
-  const truth = winner === best(readers) ? extents : await extentsOf(winner, readers);
+  const truth = !displaced && winner === best(readers) ? extents : await extentsOf(winner, displaced ? promised : readers);
   const { ready, behind } = await repairMajority({ readers: promised, winner, extents: truth, majority, timer });
   if (ready.length < majority) throw tooFew(mirrors, majority, `${ready.length} that could be repaired`);
   const blank = examined.filter(({ mirror }) => !readers.some((reader) => reader.mirror === mirror)).map(({ mirror }) => mirror);
@@ -81,6 +91,19 @@ export async function recover({ mirrors, majority, configured, acknowledged, tim
     ready,
     behind: [...behind, ...blank],
   };
+}
+
+/** @throws Overtaken the mirror promised to us, and to another server since. */
+export function requireOurs({ mirror, log: { promised } }: Reader): void {
+  if (mirror.promised > 0 && typeof promised === 'number' && promised > mirror.promised) {
+    throw overtaken(mirror.disk, promised, mirror.promised);
+  }
+}
+
+/** Puts the logs out of the reach of whoever may still write to them, and looks again at what they hold: more may have been acknowledged. */
+async function displaceAll(promising: readonly Reader[]): Promise<Reader[]> {
+  const displaced = await succeeding(promising, ({ mirror }) => displace(mirror.disk));
+  return examineAll(displaced.map(({ mirror }) => mirror));
 }
 
 /** One after the other, to hold one mirror's last segment in memory, not all, and to scan what they share once. */
