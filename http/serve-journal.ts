@@ -33,6 +33,8 @@ interface JournalNeeds {
   readonly headOf: HeadOf;
   readonly acknowledged: (found: number) => Promise<Acknowledged>;
   readonly log: Log;
+  /** Another server has the drives. */
+  readonly lost: (sentence: string) => void;
   readonly below: Closers;
   /** Told of the journal before it is open: a drive may be lost meanwhile. */
   readonly followers: Followers;
@@ -41,7 +43,7 @@ interface JournalNeeds {
 export async function openJournal(
   config: ServerConfig,
   drives: Drives,
-  { headOf, acknowledged, log, below, followers }: JournalNeeds,
+  { headOf, acknowledged, log, lost, below, followers }: JournalNeeds,
 ): Promise<OpenedJournal> {
   const choice = config.journal;
   const first = drives.sets[0] ?? [];
@@ -53,7 +55,8 @@ export async function openJournal(
       followers.mirrors = journal;
       for (const { disk, readable } of first) if (!readable && disks.includes(disk)) journal.mirrorLost(disk.name);
     };
-    const journal = await openEmbeddedJournal({ disks, headOf, acknowledged, report, timer: systemClock, began });
+    const owners = { displaced: drives.displaced, overtaken: lost };
+    const journal = await openEmbeddedJournal({ disks, headOf, acknowledged, report, timer: systemClock, began, ...owners });
     return { journal, mirrors: journal, description: `embedded, on ${disks.length} drive${disks.length === 1 ? '' : 's'}` };
   }
   // NATS is loaded where it is used.

@@ -162,7 +162,7 @@ async function openHouse(start: Start & { shares: DescriptorShares }, closers: C
     log,
   };
   const workers = closing(openWorkers(shards), handed);
-  const { journal, store, description } = await openRecords({ config, drives, log, followers }, { below, handed });
+  const { journal, store, description } = await openRecords({ config, drives, log, followers, lost: start.lost }, { below, handed });
   // The healer, which starts with the blob store, reads rows: they have to be all there.
   await replay({ journal, store, kinds: engineKinds, log });
   let engine: Engine | undefined;
@@ -202,12 +202,13 @@ interface RecordParts {
   readonly config: ServerConfig;
   readonly drives: Drives;
   readonly log: Log;
+  readonly lost: Start['lost'];
   /** Told of both as soon as a drive may be lost under them. */
   readonly followers: Followers;
 }
 
 /** The journal and the rows made of it, opened side by side: neither asks for the other before both are there. */
-async function openRecords({ config, drives, log, followers }: RecordParts, { below, handed }: { below: Closers; handed: Closers }) {
+async function openRecords({ config, drives, log, followers, lost }: RecordParts, { below, handed }: { below: Closers; handed: Closers }) {
   const settleJournalKind = await refuseOtherJournal(config, drives);
   await refuseLostRecords(config, drives, stateDirectory);
   const there: { store?: StandbyStore } = {};
@@ -224,7 +225,7 @@ async function openRecords({ config, drives, log, followers }: RecordParts, { be
     return headOf(there.store, stream);
   };
   const acknowledged = async (found: number) => acknowledgedBefore(found, rowsOf(await opening), drives);
-  const openingJournal = openJournal(config, drives, { headOf: headOfStream, acknowledged, log, below, followers });
+  const openingJournal = openJournal(config, drives, { headOf: headOfStream, acknowledged, log, lost, below, followers });
   closing(
     openingJournal.then(({ journal }) => journal),
     handed,
