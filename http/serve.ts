@@ -234,8 +234,8 @@ async function openRecords({ config, drives, log, followers, lost }: RecordParts
   there.store = store;
   followers.store = store;
   // What was lost while it opened.
-  const lost = drives.sets.flat().filter(({ disk, readable }) => !readable && Object.values(store.places).includes(disk.name));
-  await Promise.all(lost.map(({ disk }) => store.driveLost(disk.name)));
+  const gone = drives.sets.flat().filter(({ disk, readable }) => !readable && Object.values(store.places).includes(disk.name));
+  await Promise.all(gone.map(({ disk }) => store.driveLost(disk.name)));
   await refuseForeignJournal(opened, rowsOf(store), drives);
   await settleJournalKind();
   return { ...opened, store };
