@@ -18,12 +18,13 @@ import { patientDisk } from '../engine/shards/patient-disk.ts';
 import type { StartedThreads } from '../engine/shards/started-threads.ts';
 import { openWorkers } from '../engine/shards/workers.ts';
 import { missedBlobs } from '../engine/upkeep/missed-blobs.ts';
+import type { Disk } from '../journal/disk.ts';
 import type { HeadOf } from '../journal/journal.ts';
 import { openClassicStore, removeClassicStore } from '../snapshots/classic-store.ts';
 import { laggingStore } from '../snapshots/lagging-store.ts';
 import { openPatientStore } from '../snapshots/patient-store.ts';
 import { openStandbyStore, type StandbyStore, type StoreDrive } from '../snapshots/standby-store.ts';
-import { StateStoreUnavailable } from '../snapshots/state-store.ts';
+import { StateStoreLocked, StateStoreUnavailable } from '../snapshots/state-store.ts';
 import { rootCredentials } from './auth/credentials.ts';
 import { Certificates } from './certificates.ts';
 import { checkTls, endpointOf, type ServerConfig, StartRefused } from './config.ts';
@@ -265,6 +266,7 @@ async function stateDrives(drives: Drives, log: Log): Promise<StoreDrive[]> {
   const byUse = [...readable.filter((_, at) => used[at]), ...readable.filter((_, at) => !used[at])];
   return byUse.slice(0, Math.min(statePlacesMax, drives.layout.parityShards + 1)).map((drive) => {
     const directory = join(drive.disk.name, stateDirectory);
+    let first = true;
     return {
       name: drive.disk.name,
       open: async (untrusted) => {
@@ -272,12 +274,26 @@ async function stateDrives(drives: Drives, log: Log): Promise<StoreDrive[]> {
         if (!drive.readable || !(await patientDisk(drive.disk, systemClock).exists(markDirectory)))
           throw new StateStoreUnavailable(`${drive.disk.name} is away`);
         const options = { hotTables: [tables.buckets], rowFormat, owner: drives.deployment, timer: systemClock, untrusted, log };
+        if (first) await refuseLocked(drive.disk);
+        first = false;
         const open = async () => laggingStore(await openClassicStore(directory, options), systemClock);
         return openPatientStore(drive.disk.name, open, systemClock);
       },
       remove: () => removeClassicStore(directory),
     };
   });
+}
+
+/**
+ * Another process may have LevelDB's lock and this one the drive's: before LevelDB is asked, what is being written there looks torn. Asked at
+ * a start alone: later it is this process that has the lock, and closing any file of it lets go of it.
+ */
+async function refuseLocked(disk: Disk): Promise<void> {
+  const patient = patientDisk(disk, systemClock);
+  if (!(await patient.exists(stateDirectory))) return;
+  const lock = await patient.lock(`${stateDirectory}/LOCK`);
+  if (lock === undefined) throw new StateStoreLocked(`${disk.name}/${stateDirectory} is open in another process`);
+  await lock.close();
 }
 
 /** @throws StartRefused */
