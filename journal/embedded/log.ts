@@ -29,7 +29,7 @@ export interface MirrorLog {
 /** Reads what a mirror holds. Throws what the disk throws. */
 export async function examine(disk: Disk, scanner: SegmentScanner): Promise<MirrorLog> {
   if (!(await disk.exists(''))) throw Object.assign(new Error(`ENOENT: the drive ${disk.name} is not there`), { code: 'ENOENT' });
-  const { promised, ended } = await readEpoch(disk);
+  const { promised, ended } = await epochOf(disk);
   const files = await segmentsOf(disk);
   for (let at = files.length - 1; at >= 0; at--) {
     const { firstSequence } = files[at] as Extent;
@@ -65,12 +65,12 @@ async function extentOf(disk: Disk, firstSequence: number): Promise<Extent> {
   return { firstSequence, bytes: await withFile(disk, segmentPath(firstSequence), 'read', (file) => file.size()) };
 }
 
-interface Promised {
+export interface Promised {
   readonly promised: MirrorLog['promised'];
   readonly ended: number;
 }
 
-async function readEpoch(disk: Disk): Promise<Promised> {
+export async function epochOf(disk: Disk): Promise<Promised> {
   if (!(await disk.exists(epochPath))) return { promised: undefined, ended: 0 };
   return withFile(disk, epochPath, 'read', promiseIn);
 }
@@ -89,8 +89,7 @@ export async function writeEpoch(disk: Disk, epoch: number, ended: number): Prom
   await requireDirectory(disk);
   await withFile(disk, epochPathNext, 'create', async (file) => {
     await file.truncate(0);
-    const numbers = `${epoch} ${ended}`;
-    await file.write([Buffer.from(`${numbers} ${checkOf(numbers)}\n`, 'latin1')], 0);
+    await file.write([Buffer.from(epochText(epoch, ended), 'latin1')], 0);
     await file.sync();
   });
   await disk.rename(epochPathNext, epochPath);
@@ -108,6 +107,11 @@ export function damageOf({ name }: Disk, log: MirrorLog): string[] {
   );
   const behind = files.filter(({ firstSequence, bytes }) => bytes > 0 && firstSequence > (current?.firstSequence ?? 0));
   return [...inCurrent, ...behind.map(({ firstSequence }) => `${name}/${segmentPath(firstSequence)} has no whole group`)];
+}
+
+export function epochText(epoch: number, ended: number): string {
+  const numbers = `${epoch} ${ended}`;
+  return `${numbers} ${checkOf(numbers)}\n`;
 }
 
 export async function requireDirectory(disk: Disk): Promise<void> {
