@@ -10,6 +10,8 @@ import { endProcess } from './system-process.ts';
 const exitRefused = 2;
 const exitFailed = 1;
 
+const drivesSetting = settings.find(({ name }) => name === 'drives')!;
+
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
 await main(process.argv).catch((error: unknown) => {
@@ -29,6 +31,12 @@ async function main(args: readonly string[]): Promise<void> {
   for (const setting of settings) server.addOption(optionOf(setting));
   server.option('--config <file>', 'JSON file of settings by flag name; flags and variables win over it [LITEIO_CONFIG]');
   server.action(() => runServer(readServerConfig(flagsOf(server))));
+  const journal = configure(program.command('journal')).description('look after the journal of a deployment');
+  const mend = configure(journal.command('mend')).description(
+    'make a journal of what is whole on any mirror, where no start can open it; what was there is set aside, never removed',
+  );
+  mend.addOption(optionOf(drivesSetting)).option('--dry-run', 'say what would be kept, lost and set aside, and change nothing');
+  mend.action(() => runMend(flagsOf(mend)));
   configure(program.command('version'))
     .description('show the version, the runtime and the HTTP transport that loads')
     .action(() => showVersion());
@@ -84,6 +92,20 @@ async function showVersion(): Promise<void> {
 async function runBench(args: readonly string[]): Promise<void> {
   const { benchCommand } = await import('../bench/bench-command.ts');
   await benchCommand(configure(new Command('liteio bench')), args);
+}
+
+async function runMend(flags: Flags): Promise<void> {
+  const { drives } = readServerConfig({ drives: flags.drives });
+  const { mendDrives } = await import('./serve-mend.ts');
+  // Where it is watched whether another host lives, nothing else keeps the process.
+  const waiting = setInterval(() => undefined, 1_000);
+  const lost = (sentence: string): void => {
+    process.stderr.write(`liteio: ${sentence}\n`);
+    process.exit(exitFailed);
+  };
+  const tell = (line: string): void => void process.stdout.write(`${line}\n`);
+  await mendDrives({ drives, dryRun: flags['dry-run'] === true, tell, lost });
+  clearInterval(waiting);
 }
 
 async function runServer(config: ServerConfig): Promise<void> {

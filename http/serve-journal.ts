@@ -5,6 +5,7 @@ import { segmentDirectory, segmentNumber } from '../engine/shards/block.ts';
 import { markDirectory, readSmallFile, writeSmallFile } from '../engine/shards/drive-format.ts';
 import type { Drives } from '../engine/shards/open-drives.ts';
 import { patientDisk } from '../engine/shards/patient-disk.ts';
+import { interruptedMend } from '../journal/command/mended-log.ts';
 import { type EmbeddedJournal, openEmbeddedJournal } from '../journal/embedded/embedded-journal.ts';
 import type { MirrorReport } from '../journal/embedded/mirror-set.ts';
 import type { Acknowledged } from '../journal/embedded/recovery.ts';
@@ -51,6 +52,9 @@ export async function openJournal(
     const disks = first.slice(0, 2 * drives.layout.parityShards + 1).map((drive) => drive.disk);
     const report = ({ disk, what, reason }: MirrorReport): void =>
       log(what === 'detached' ? 'warn' : 'info', `journal mirror ${what}`, { drive: disk, reason });
+    const readable = first.slice(0, disks.length).filter((drive) => drive.readable);
+    const interrupted = await interruptedMend(readable.map(({ disk }) => patientDisk(disk, systemClock)));
+    if (interrupted !== undefined) throw new StartRefused(interrupted);
     const began = (journal: EmbeddedJournal): void => {
       followers.mirrors = journal;
       for (const { disk, readable } of first) if (!readable && disks.includes(disk)) journal.mirrorLost(disk.name);

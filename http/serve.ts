@@ -353,6 +353,7 @@ const refusals: ReadonlySet<string> = new Set([
 
 /** Trouble with a known name is the owner's to mend and told in a line; the rest is ours. */
 function refusalOf(error: unknown): unknown {
-  if (error instanceof Error && refusals.has(error.name)) return new StartRefused(error.message, { cause: error });
-  return error;
+  if (!(error instanceof Error && refusals.has(error.name))) return error;
+  const way = error.name === 'JournalCorrupt' ? ': `liteio journal mend` makes a journal of what is whole' : '';
+  return new StartRefused(`${error.message}${way}`, { cause: error });
 }

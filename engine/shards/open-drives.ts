@@ -42,7 +42,7 @@ export type Refusal = { readonly refused: string };
 export async function openDrives(given: OpenDrives): Promise<Drives | Refusal> {
   // A drive that hangs fails here in bounded time, and is left out while the others suffice.
   const parts = { ...given, disks: given.disks.map((disk) => patientDisk(disk, given.clock)) };
-  const inspections = await Promise.all(parts.disks.map(inspect));
+  const inspections = await inspectDrives(parts.disks);
   const plan = planDrives(inspections, parts.parity);
   if ('refused' in plan) return plan;
   const { holder, isAlive, clock, randomness } = parts;
@@ -61,6 +61,11 @@ export async function openDrives(given: OpenDrives): Promise<Drives | Refusal> {
 }
 
 type LockingDrives = OpenDrives & { readonly locks: DriveLocks };
+
+/** What is in the configured directories, in their order. Changes nothing. */
+export function inspectDrives(disks: readonly Disk[]): Promise<Inspection[]> {
+  return Promise.all(disks.map(inspect));
+}
 
 async function inspect(disk: Disk): Promise<Inspection> {
   const { name } = disk;

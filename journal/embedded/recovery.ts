@@ -155,7 +155,7 @@ async function wholeLog(
   const winner = best(readers);
   const { lastSequence, current, holes } = winner.log;
   const damage = examined.flatMap(({ mirror, log }) => damageOf(mirror.disk, log));
-  const hint = `${damage.length > 0 ? `${damage.join('; ')}. ` : ''}Nothing was changed: bring back the files or the drives that are missing`;
+  const hint = `${damage.length > 0 ? `${damage.join('; ')}. ` : ''}Nothing was changed: bring back the files or the drives that are missing, or let \`liteio journal mend\` make a journal of what is whole`;
   const ended = Math.max(...examined.map(({ log }) => log.ended));
   const told = { sequence: ended, because: `it was closed with record ${ended}` };
   const { sequence, because } = lastSequence < ended ? told : await acknowledged(lastSequence);

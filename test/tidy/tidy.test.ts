@@ -79,7 +79,7 @@ const arrows: readonly Arrow[] = [
   },
   {
     from: /^http\//,
-    except: /^http\/(main|serve|serve-journal|serve-drives)\.ts$/,
+    except: /^http\/(main|serve|serve-journal|serve-drives|serve-mend)\.ts$/,
     never: /^(engine|journal|snapshots|bench|test)\/|^(xstate|classic-level)$|^@nats-io/,
     unless: /^engine\/(engine|vocabulary|body|rejection|fault|clock|assert)\.ts$/,
     why: 'http/ reaches the engine through its door',
