@@ -42,6 +42,11 @@ export interface Disk {
 export interface PinnedFile extends DiskFile {
   /** Its path still leads to this file, and not to one that was put in its place. Also where another host put it there. */
   isCurrent(): Promise<boolean>;
+  /**
+   * What can be told of it at once: true, nobody put another file in its place or removed it since it was pinned, wherever its directory is now;
+   * false, its names have changed; undefined, only isCurrent knows.
+   */
+  keptItsNames(): boolean | undefined;
 }
 
 export interface LockedFile extends PinnedFile {

@@ -344,6 +344,10 @@ class TwinFile implements LockedFile {
     return this.#disk.leadsTo(this.#path, this.#inode);
   }
 
+  keptItsNames(): boolean {
+    return this.#disk.leadsTo(this.#path, this.#inode);
+  }
+
   /** False: another one has it. */
   lock(): boolean {
     if (this.#inode.locked) return false;

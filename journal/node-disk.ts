@@ -104,12 +104,12 @@ async function lockFile(path: string): Promise<LockedFile | undefined> {
 
 async function pinned(descriptor: number, path: string): Promise<PinnedNodeFile> {
   try {
-    const [{ dev, ino }, { type }] = await Promise.all([
+    const [{ dev, ino, nlink, ctimeMs }, { type }] = await Promise.all([
       promised<fs.BigIntStats>((done) => fs.fstat(descriptor, { bigint: true }, done)),
       promised<fs.StatsFs>((done) => fs.statfs(dirname(path), done)),
     ]);
     const ofOneHost = process.platform === 'linux' && localFileSystems.has(type);
-    return new PinnedNodeFile(descriptor, { path, dev, ino, ofOneHost });
+    return new PinnedNodeFile(descriptor, { path, dev, ino, names: { nlink: Number(nlink), changed: Number(ctimeMs) }, ofOneHost });
   } catch (error) {
     fs.close(descriptor, () => undefined);
     throw error;
@@ -194,6 +194,8 @@ interface Pin {
   readonly path: string;
   readonly dev: bigint;
   readonly ino: bigint;
+  /** How many there are, and when that or anything else of the file was last changed, ms. */
+  readonly names: { readonly nlink: number; readonly changed: number };
   readonly ofOneHost: boolean;
 }
 
@@ -217,6 +219,14 @@ class PinnedNodeFile extends NodeFile implements PinnedFile {
       throw error;
     });
     return found?.ino === ino && found.dev === dev;
+  }
+
+  /** What is known of an open file of this host lies in memory: no wait, and no way through the thread pool. */
+  keptItsNames(): boolean | undefined {
+    const { ofOneHost, names } = this.#pin;
+    if (!ofOneHost) return undefined;
+    const { nlink, ctimeMs } = fs.fstatSync(this.descriptor);
+    return nlink === names.nlink && Math.floor(ctimeMs) === names.changed;
   }
 }
 

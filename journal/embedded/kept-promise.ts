@@ -8,7 +8,7 @@ export class Overtaken extends JournalUnavailable {}
 /**
  * What a mirror promised to us, looked at before what it wrote is believed. An election puts a new file in the place of the promise, and reads
  * the log only then: a group that was durable before we saw the promise unbroken is found by every later election. To look whether the file
- * is still the same costs one call to the kernel; only another one is read.
+ * is still the same costs microseconds where the file system is this host's own; only another one is read.
  */
 export class KeptPromise {
   readonly #disk: Disk;
@@ -25,15 +25,16 @@ export class KeptPromise {
    * @throws Error the promise can't be read or is an older one: nothing that is written here counts until it was given anew.
    */
   async check(): Promise<void> {
-    if (await this.#file?.isCurrent()) return;
+    const file = this.#file;
+    if (file?.keptItsNames() ?? (await file?.isCurrent())) return;
     await this.close();
-    const file = await this.#disk.pin(epochPath);
-    const { promised } = await promiseIn(file).catch(() => ({ promised: 'unreadable' as const }));
+    const found = await this.#disk.pin(epochPath);
+    const { promised } = await promiseIn(found).catch(() => ({ promised: 'unreadable' as const }));
     if (promised === this.#epoch) {
-      this.#file = file;
+      this.#file = found;
       return;
     }
-    await file.close().catch(() => undefined);
+    await found.close().catch(() => undefined);
     if (typeof promised === 'number' && promised > this.#epoch) throw overtaken(this.#disk, promised, this.#epoch);
     throw new Error(`the promise to epoch ${this.#epoch} is gone: ${promised} is found in its place`);
   }

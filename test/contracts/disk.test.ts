@@ -77,9 +77,14 @@ for (const [kind, make] of Object.entries(makers)) {
     const pinned = await disk.pin('one');
     await write('one');
     assert.ok(await pinned.isCurrent(), 'written to, it is the same file');
+    const again = await disk.pin('one');
+    assert.notEqual(again.keptItsNames(), false);
     await write('two');
     await disk.rename('two', 'one');
     assert.ok(!(await pinned.isCurrent()));
+    assert.notEqual(pinned.keptItsNames(), true);
+    assert.notEqual(again.keptItsNames(), true);
+    await again.close();
     const target = Buffer.alloc(3);
     await pinned.read(target, 0);
     assert.equal(target.toString(), 'one');
