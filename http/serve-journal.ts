@@ -52,8 +52,8 @@ export async function openJournal(
     const disks = first.slice(0, 2 * drives.layout.parityShards + 1).map((drive) => drive.disk);
     const report = ({ disk, what, reason }: MirrorReport): void =>
       log(what === 'detached' ? 'warn' : 'info', `journal mirror ${what}`, { drive: disk, reason });
-    const readable = first.slice(0, disks.length).filter((drive) => drive.readable);
-    const interrupted = await interruptedMend(readable.map(({ disk }) => patientDisk(disk, systemClock)));
+    const there = first.slice(0, disks.length).filter(({ readable }) => readable);
+    const interrupted = await interruptedMend(there.map(({ disk }) => patientDisk(disk, systemClock)));
     if (interrupted !== undefined) throw new StartRefused(interrupted);
     const began = (journal: EmbeddedJournal): void => {
       followers.mirrors = journal;

@@ -130,7 +130,7 @@ export function inTime<T>(
 
 /** A file whose reads and writes go through `view`, and what else is asked of the drive through `ask`. */
 export function pinnedThrough(file: PinnedFile, view: DiskFile, ask: Ask): PinnedFile {
-  return { ...view, isCurrent: () => ask(() => file.isCurrent()) };
+  return { ...view, isCurrent: () => ask(() => file.isCurrent()), keptItsNames: () => file.keptItsNames() };
 }
 
 export function lockedThrough(file: LockedFile, view: DiskFile, ask: Ask): LockedFile {

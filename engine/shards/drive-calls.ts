@@ -3,7 +3,16 @@
  * share: with a share of its own, a drive that hangs takes no thread from the others. Calls beyond the share wait in order; they fail at
  * once when none of those before them comes back.
  */
-import { type Ask, afterRunning, type Disk, type DiskFile, DriveHangs, type DriveTimer, lockedThrough, pinnedThrough } from '../../journal/disk.ts';
+import {
+  type Ask,
+  afterRunning,
+  type Disk,
+  type DiskFile,
+  DriveHangs,
+  type DriveTimer,
+  lockedThrough,
+  pinnedThrough,
+} from '../../journal/disk.ts';
 
 /** Milliseconds without an answer, while calls wait, after which the drive hangs. */
 export const hangMilliseconds = 2_000;
