@@ -42,7 +42,10 @@ export async function mendJournal({ disks, tell, dryRun }: Mend): Promise<Mended
   const found: Salvage[] = [];
   for (const disk of disks) found.push(await salvage(disk, journalDirectory));
   const choice = choose(found);
-  if (isWhole(found, choice)) {
+  const ended = Math.max(...(await Promise.all(disks.map(async (disk) => (await epochOf(disk).catch(() => undefined))?.ended ?? 0))));
+  const last = choice.kept.at(-1)?.candidate.sequence ?? 0;
+  if (last < ended) tell(`lost: ${span('record', last + 1, ended)} on no mirror, though the journal was closed with ${ended}`);
+  if (last >= ended && isWhole(found, choice)) {
     tell(`the journal is whole on every mirror, with ${choice.kept.length} records: there is nothing to mend`);
     return { outcome: 'whole', records: choice.kept.length };
   }
