@@ -1,5 +1,5 @@
 /** What listings are asked by: limits, encoding, opaque tokens. */
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import { type Rejection, reject } from '../../engine/rejection.ts';
 import type { Query } from '../request/query.ts';
 import type { S3Request } from '../request/s3-request.ts';

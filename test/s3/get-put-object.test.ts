@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { crc32 } from 'node:zlib';
 import { CreateBucketCommand, GetObjectCommand, HeadObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { crc32 } from '@node-rs/crc32';
 import { seededBytes } from '../support/files.ts';
 import { type RawClient, refused, startRaw, xmlText } from '../support/raw-client.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
