@@ -18,6 +18,7 @@ import * as queries from './door/object-queries.ts';
 import { type EngineOptions, engineOptions } from './engine-options.ts';
 import { type ActorLimits, listingsAtOnceMax } from './limits.ts';
 import type { Log } from './log.ts';
+import type { Room } from './room.ts';
 import type { Blob, BlobStore } from './shards/blob-store.ts';
 import { Reclaimer, type SegmentStore } from './upkeep/reclaimer.ts';
 import { storeKind, tellStore } from './upkeep/store-kind.ts';
@@ -75,6 +76,8 @@ export interface EngineParts {
   readonly segments?: SegmentStore;
   /** The rows of `store` are not those that the journal leads to, for this reason: others are to take their place. */
   readonly distrust?: (reason: string) => void;
+  /** undefined: there is always room. */
+  readonly room?: Room;
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly log: Log;
@@ -95,7 +98,7 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
   const actors = await openActorSystem({ journal, store, kinds, clock, log, limits });
   const { rows, reading } = actors;
   const door: Door = { actors, rows, reading, blobs, randomness, options, uploadKind: kind, uploads: new UploadLives() };
-  const gate = new Gate(options.commandsInFlightMax);
+  const gate = new Gate(options.commandsInFlightMax, parts.room);
   const { segments } = parts;
   const distrust = (reason: string): void => {
     log('error', 'the state store is wrong, nothing is given back', { reason });
@@ -122,17 +125,22 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
   };
 }
 
+/** To take tags away is no growth. */
+function passTags(gate: Gate, tags: v.Tags): Gate['pass'] {
+  return tags.length === 0 ? (work) => gate.pass(work) : (work) => gate.grow(work);
+}
+
 type BucketMethod = 'createBucket' | 'headBucket' | 'deleteBucket' | 'listBuckets' | 'putBucketVersioning' | 'putBucketTagging';
 
 function bucketMethods(door: Door, gate: Gate): Pick<Engine, BucketMethod> {
   const counts = new buckets.BucketCounts();
   return {
-    createBucket: (caller, command) => gate.pass(() => buckets.createBucket(door, caller, command, counts)),
+    createBucket: (caller, command) => gate.grow(() => buckets.createBucket(door, caller, command, counts)),
     headBucket: (_caller, bucket) => door.reading(() => buckets.headBucket(door, bucket)),
     deleteBucket: (caller, bucket) => gate.pass(() => buckets.deleteBucket(door, caller, bucket)),
     listBuckets: (caller, query) => door.reading(() => buckets.listBuckets(door, caller, query)),
-    putBucketVersioning: (caller, bucket, versioning) => gate.pass(() => buckets.putBucketVersioning(door, caller, bucket, versioning)),
-    putBucketTagging: (caller, bucket, tags) => gate.pass(() => buckets.putBucketTagging(door, caller, bucket, tags)),
+    putBucketVersioning: (caller, bucket, versioning) => gate.grow(() => buckets.putBucketVersioning(door, caller, bucket, versioning)),
+    putBucketTagging: (caller, bucket, tags) => passTags(gate, tags)(() => buckets.putBucketTagging(door, caller, bucket, tags)),
   };
 }
 
@@ -148,15 +156,15 @@ type MultipartMethod =
 function objectMethods(door: Door, gate: Gate): Omit<Engine, BucketMethod | MultipartMethod | 'blobHealed' | 'close'> {
   const listings = new FewAtOnce(listingsAtOnceMax);
   return {
-    putObject: (caller, command) => gate.passWith(command.body, () => commands.putObject(door, caller, command)),
+    putObject: (caller, command) => gate.growWith(command.body, () => commands.putObject(door, caller, command)),
     getObject: (caller, query) => door.reading(() => queries.getObject(door, query, caller.time)),
     headObject: (_caller, query) => door.reading(() => queries.headObject(door, query)),
     deleteObject: (caller, command) => gate.pass(() => commands.deleteObject(door, caller, command)),
-    copyObject: (caller, command) => gate.pass(() => copyObject(door, caller, command)),
+    copyObject: (caller, command) => gate.grow(() => copyObject(door, caller, command)),
     getObjectAttributes: (_caller, query) => door.reading(() => queries.getObjectAttributes(door, query)),
     getObjectTagging: (_caller, target) => door.reading(() => queries.getObjectTagging(door, target)),
-    restoreObject: (caller, command) => gate.pass(() => commands.restoreObject(door, caller, command)),
-    putObjectTagging: (caller, target, tags) => gate.pass(() => commands.putObjectTagging(door, caller, target, tags)),
+    restoreObject: (caller, command) => gate.grow(() => commands.restoreObject(door, caller, command)),
+    putObjectTagging: (caller, target, tags) => passTags(gate, tags)(() => commands.putObjectTagging(door, caller, target, tags)),
     listObjects: (_caller, query) => listings.run(() => door.reading(() => listObjects(door, query))),
     listObjectVersions: (_caller, query) => listings.run(() => door.reading(() => listObjectVersions(door, query))),
   };
@@ -164,9 +172,9 @@ function objectMethods(door: Door, gate: Gate): Omit<Engine, BucketMethod | Mult
 
 function multipartMethods(door: Door, gate: Gate): Pick<Engine, MultipartMethod> {
   return {
-    createMultipartUpload: (caller, command) => gate.pass(() => multipart.createMultipartUpload(door, caller, command)),
-    uploadPart: (caller, command) => gate.passWith(command.body, () => multipart.uploadPart(door, caller, command)),
-    uploadPartCopy: (caller, command) => gate.pass(() => multipart.uploadPartCopy(door, caller, command)),
+    createMultipartUpload: (caller, command) => gate.grow(() => multipart.createMultipartUpload(door, caller, command)),
+    uploadPart: (caller, command) => gate.growWith(command.body, () => multipart.uploadPart(door, caller, command)),
+    uploadPartCopy: (caller, command) => gate.grow(() => multipart.uploadPartCopy(door, caller, command)),
     completeMultipartUpload: (caller, command) => gate.pass(() => completeMultipartUpload(door, caller, command)),
     abortMultipartUpload: (caller, command) => gate.pass(() => abortMultipartUpload(door, caller, command)),
     listParts: (_caller, query) => door.reading(() => listParts(door, query)),

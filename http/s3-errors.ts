@@ -121,16 +121,21 @@ export const s3Errors: Readonly<Record<RejectionCode, S3Error>> = {
 const faultCodes: Readonly<Record<FaultKind, Exclude<RejectionCode, SharedCode>>> = {
   unavailable: 'SlowDown',
   overloaded: 'SlowDown',
+  full: 'SlowDown',
   // The connection may still take an answer when only its sending half was closed.
   clientGone: 'IncompleteBody',
   clientStalled: 'RequestTimeout',
   internal: 'InternalError',
 };
 
+const fullSentence =
+  'The drives of this server are full. Reads and deletes go on; writes do when objects were deleted and their space was given back, or drives have more room.';
+
 /** What a client is told when something was thrown. Whoever calls this logs the error: nothing of it is in the answer. */
 export function rejectionOf(thrown: unknown): Rejection {
   if (thrown instanceof BodyRejected) return thrown.rejection;
-  return reject(thrown instanceof Fault ? faultCodes[thrown.kind] : 'InternalError');
+  if (!(thrown instanceof Fault)) return reject('InternalError');
+  return reject(faultCodes[thrown.kind], thrown.kind === 'full' ? { Message: fullSentence } : {});
 }
 
 export interface ErrorAnswer {

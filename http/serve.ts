@@ -12,6 +12,7 @@ import type { Log } from '../engine/log.ts';
 import type { Blob } from '../engine/shards/blob-store.ts';
 import { describeDrives } from '../engine/shards/describe-drives.ts';
 import { markDirectory } from '../engine/shards/drive-format.ts';
+import { roomOf } from '../engine/shards/drive-room.ts';
 import { openBlobStore } from '../engine/shards/open-blob-store.ts';
 import type { Drives } from '../engine/shards/open-drives.ts';
 import { patientDisk } from '../engine/shards/patient-disk.ts';
@@ -179,6 +180,7 @@ async function openHouse(start: Start & { shares: DescriptorShares }, closers: C
     store,
     blobs,
     segments: blobs,
+    room: roomOf(drives),
     distrust: (reason) =>
       void store.distrust(reason).catch((error: unknown) => log('error', 'no other state store', { error: String(error) })),
     clock: systemClock,

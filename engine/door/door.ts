@@ -6,6 +6,7 @@ import type { Randomness } from '../clock.ts';
 import type { EngineOptions } from '../engine-options.ts';
 import { Fault } from '../fault.ts';
 import { BodyRejected, type Rejection } from '../rejection.ts';
+import type { Room } from '../room.ts';
 import type { BlobStore } from '../shards/blob-store.ts';
 import type { UploadLives } from '../upload/life-cycle.ts';
 import type { UploadKind } from '../upload/upload-kind.ts';
@@ -36,15 +37,26 @@ export class Gate {
   private closed = false;
   private emptied: (() => void) | undefined;
   private readonly most: number;
+  private readonly room: Room | undefined;
 
-  constructor(most: number) {
+  constructor(most: number, room?: Room) {
     this.most = most;
+    this.room = room;
+  }
+
+  /** What makes the store grow is refused while what shrinks it still has room. */
+  grow<T>(work: () => Promise<T | Rejection>): Promise<T | Rejection> {
+    return this.pass(() => {
+      this.room?.forGrowth();
+      return work();
+    });
   }
 
   /** A rejection thrown out of the middle of a body becomes a value again. */
   async pass<T>(work: () => Promise<T | Rejection>): Promise<T | Rejection> {
     if (this.closed) throw new Fault('unavailable', 'the engine is closing');
     if (this.underWay >= this.most) throw new Fault('overloaded', `${this.most} commands are under way`);
+    this.room?.forRecords();
     this.underWay += 1;
     try {
       return await work();
@@ -58,9 +70,9 @@ export class Gate {
   }
 
   /** However the work ends, or if it never begins: no more of the body is read afterwards. */
-  async passWith<T>(body: Body, work: () => Promise<T | Rejection>): Promise<T | Rejection> {
+  async growWith<T>(body: Body, work: () => Promise<T | Rejection>): Promise<T | Rejection> {
     try {
-      return await this.pass(work);
+      return await this.grow(work);
     } finally {
       body.cancel();
     }

@@ -5,6 +5,7 @@
 import { createActor, createMachine } from 'xstate';
 import { type Disk, DriveHangs, inTime } from '../../journal/disk.ts';
 import type { Clock } from '../clock.ts';
+import type { Ballast } from './ballast.ts';
 import { type DriveFormat, isBare, markDirectory, readFormat, writeSmallFile } from './drive-format.ts';
 import { isTroubleOfDrive } from './whose-trouble.ts';
 
@@ -19,8 +20,12 @@ const probePatienceMilliseconds = 2_000;
 const probesKept = probePatienceMilliseconds / probeMilliseconds;
 /** Probes that must find an empty directory before it is taken for a new drive: somebody may be busy removing or filling it. */
 const blankProbesMin = 3;
-/** Free bytes below which a drive takes no bodies; twice as many bring it back. */
+/** Free bytes below which a drive takes nothing that makes the store grow; twice as many bring it back. */
 export const roomBytesMin = 32 * 1024 * 1024;
+/** Free bytes below which it takes no records either: they end before the file system does. */
+const recordRoomBytesMin = 3 * 1024 * 1024;
+/** Free bytes below which those who write are told of the room after each probe: with more, they don't fill it between two. */
+const scarceRoomBytes = 8 * 1024 * 1024 * 1024;
 /** Failed probes after which a suspect drive is taken for dead. */
 const failedProbesMax = 3;
 /** Looks at a drive that owes an answer, while none of the others gives one either, after which it is late all the same. */
@@ -54,6 +59,7 @@ export interface DriveParts {
   readonly disk: Disk;
   /** What its format file must say; an empty `drive` id: any drive of this slot. */
   readonly format: DriveFormat;
+  readonly ballast: Ballast;
   readonly clock: Clock;
   /** Why it is away from the beginning. */
   readonly absent: string | undefined;
@@ -81,8 +87,12 @@ export class Drive {
   private format: DriveFormat;
   private readonly life = createActor(lifeCycle);
   private readonly listeners = new Set<(drive: Drive) => void>();
-  /** Too little room is left for bodies; what remains is for journal and state. */
-  private full = false;
+  /** Too little room is left for what makes the store grow; what remains is for what shrinks it. */
+  full = false;
+  /** As the last probe found them. */
+  private freeBytes = Number.POSITIVE_INFINITY;
+  private readonly ballast: Ballast;
+  private readonly roomListeners = new Set<(drive: Drive) => void>();
   private failedProbes = 0;
   private blankProbes = 0;
   /** It was away, and what it missed is not yet restored. */
@@ -100,6 +110,7 @@ export class Drive {
     this.parts = parts;
     this.format = parts.format;
     this.disk = parts.disk;
+    this.ballast = parts.ballast;
     this.set = parts.format.set;
     this.slot = parts.format.slot;
     this.blank = parts.blank;
@@ -123,6 +134,22 @@ export class Drive {
   /** It takes new segments. */
   get writable(): boolean {
     return !this.full && (this.state === 'online' || this.state === 'healing');
+  }
+
+  /** Records can be written to it. */
+  get takesRecords(): boolean {
+    return this.readable && this.freeBytes >= recordRoomBytesMin;
+  }
+
+  /** What may be added to it before it is full, as far as is known. */
+  get roomBytes(): number {
+    return this.freeBytes < scarceRoomBytes ? Math.max(0, this.freeBytes - roomBytesMin) : Number.POSITIVE_INFINITY;
+  }
+
+  /** Called after each probe while room is scarce; the returned function ends it. */
+  onRoom(listener: (drive: Drive) => void): () => void {
+    this.roomListeners.add(listener);
+    return () => this.roomListeners.delete(listener);
   }
 
   /** Called after every change of state, when it becomes late or is on time again, and when it becomes full or has room again; the returned function ends it. */
@@ -163,6 +190,7 @@ export class Drive {
     this.closed = true;
     this.cancelTimer();
     this.listeners.clear();
+    this.roomListeners.clear();
     await this.probing;
   }
 
@@ -235,7 +263,11 @@ export class Drive {
 
   private welcome(freeBytes: number): void {
     this.failedProbes = 0;
-    this.setFull(freeBytes < (this.full ? 2 * roomBytesMin : roomBytesMin));
+    const wasScarce = this.freeBytes < scarceRoomBytes;
+    this.freeBytes = freeBytes;
+    void this.ballast.follow(freeBytes);
+    this.setFull(this.ballast.givenUp || freeBytes < (this.full ? 2 * roomBytesMin : roomBytesMin));
+    if (wasScarce || freeBytes < scarceRoomBytes) for (const listener of this.roomListeners) listener(this);
     if (this.state === 'offline') this.behind = true;
     if (this.state === 'suspect' || this.state === 'offline') this.tell(this.behind ? 'behind' : 'fine');
   }

@@ -38,7 +38,8 @@ export class DriveBlobStore implements BlobStore {
     this.parts = parts;
     this.workers = workers;
     const { sets } = parts.drives;
-    this.unsubscribe = sets.flat().map((drive) => drive.onChange((changed) => workers.spread(changed)));
+    const spread = (drive: Drive) => workers.spread(drive);
+    this.unsubscribe = sets.flat().flatMap((drive) => [drive.onChange(spread), drive.onRoom(spread)]);
     // What changed while the workers started.
     for (const drive of sets.flat()) workers.spread(drive);
     this.healer = new Healer({
@@ -118,7 +119,8 @@ export class DriveBlobStore implements BlobStore {
       if (writableOf(sets[set]!) < quorum) continue;
       return { blob, set, dataShards, parityShards, link: this.workers.writerFor(length) };
     }
-    throw new Fault('unavailable', `no erasure set has the ${quorum} drives that a write needs`);
+    const full = sets.some((set) => set.some((drive) => drive.full));
+    throw new Fault(full ? 'full' : 'unavailable', `no erasure set has the ${quorum} drives that a write needs`);
   }
 
   private noteMissed(blob: Blob): void {

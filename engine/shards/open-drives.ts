@@ -3,6 +3,7 @@ import type { Disk } from '../../journal/disk.ts';
 import type { Clock, Randomness } from '../clock.ts';
 import { DriveLocks } from '../drives/drive-locks.ts';
 import type { IsAlive, LockHolder } from '../drives/lock-owner.ts';
+import { Ballast } from './ballast.ts';
 import { segmentDirectory } from './block.ts';
 import { Drive } from './drive.ts';
 import { type DriveFormat, inspectFormat, isBare, markDirectory, writeFormat } from './drive-format.ts';
@@ -41,7 +42,8 @@ export type Refusal = { readonly refused: string };
 
 export async function openDrives(given: OpenDrives): Promise<Drives | Refusal> {
   // A drive that hangs fails here in bounded time, and is left out while the others suffice.
-  const parts = { ...given, disks: given.disks.map((disk) => patientDisk(disk, given.clock)) };
+  const disks = given.disks.map((disk) => patientDisk(disk, given.clock));
+  const parts = { ...given, disks, ballasts: disks.map((disk) => new Ballast(disk)) };
   const inspections = await inspectDrives(parts.disks);
   const plan = planDrives(inspections, parts.parity);
   if ('refused' in plan) return plan;
@@ -57,10 +59,17 @@ export async function openDrives(given: OpenDrives): Promise<Drives | Refusal> {
     return { refused: `a drive can't be formatted: ${(error as Error).message}` };
   }
   locks.keep();
-  return assemble({ ...given, locks }, locked.plan, formats);
+  const drives = assemble({ ...given, ballasts: parts.ballasts, locks }, locked.plan, formats);
+  // Whether they have room is known before the first write, unless they hang.
+  for (const drive of drives.sets.flat()) if (drive.readable) void drive.probe();
+  return drives;
 }
 
-type LockingDrives = OpenDrives & { readonly locks: DriveLocks };
+interface LockingDrives extends OpenDrives {
+  readonly locks: DriveLocks;
+  /** One for each disk. */
+  readonly ballasts: readonly Ballast[];
+}
 
 /** What is in the configured directories, in their order. Changes nothing. */
 export function inspectDrives(disks: readonly Disk[]): Promise<Inspection[]> {
@@ -94,6 +103,8 @@ async function lockAll(
   plan: DrivePlan,
   inspections: readonly Inspection[],
 ): Promise<{ readonly plan: DrivePlan; readonly taken: readonly Taken[] } | Refusal> {
+  const answering = parts.ballasts.filter((_, index) => inspections[index]!.content.kind !== 'broken');
+  await Promise.all(answering.map((ballast) => ballast.makeRoomToStart()));
   const taken: Taken[] = [];
   const there = plan.drives.filter(({ action }) => action !== 'absent');
   for (const { index } of there) {
@@ -217,6 +228,7 @@ function assemble(parts: LockingDrives, plan: DrivePlan, formats: readonly Drive
     };
     sets[set]![slot] = new Drive({
       disk,
+      ballast: parts.ballasts[index]!,
       format,
       clock: parts.clock,
       absent: action === 'absent' ? reason : undefined,

@@ -13,6 +13,8 @@ export interface DriveView {
   readonly disk: Disk;
   /** Takes new segments. */
   writable: boolean;
+  /** Bytes that may still be added to it. */
+  roomBytes: number;
   /** Grows with every change of the drive's state. */
   epoch: number;
 }
@@ -60,6 +62,8 @@ export class SegmentAppender {
   private readonly parts: AppenderParts;
   private current: Current | undefined;
   private readonly held = new Map<OpenSegment, Current>();
+  /** Allotted and not written yet: a drive counts it as free. */
+  private unwrittenBytes = 0;
 
   constructor(parts: AppenderParts) {
     this.parts = parts;
@@ -76,7 +80,22 @@ export class SegmentAppender {
     return this.parts.drives.reduce((count, drive) => count + Number(drive.writable), 0);
   }
 
-  /** A run of `bytes` on every drive. The caller holds its segment and must `release` it once for each allotment. */
+  /** Drives on which so much more fits. */
+  drivesWithRoom(bytes: number): number {
+    return this.parts.drives.reduce((count, drive) => count + Number(drive.roomBytes >= bytes), 0);
+  }
+
+  /** So much of what was allotted is written, or never will be. */
+  written(bytes: number): void {
+    this.unwrittenBytes -= bytes;
+  }
+
+  /** News of what fits on the drive. */
+  hearRoom(slot: number, bytes: number): void {
+    this.parts.drives[slot]!.roomBytes = bytes - this.unwrittenBytes;
+  }
+
+  /** A run of `bytes` on every drive, to be accounted for by `written`. The caller holds its segment and must `release` it once for each allotment. */
   allot(bytes: number): Run {
     let current = this.current;
     if (current !== undefined && (current.end + bytes > segmentBytesMax || this.couldGain(current))) {
@@ -85,6 +104,8 @@ export class SegmentAppender {
     }
     current ??= this.start();
     const offset = current.end;
+    for (const drive of this.parts.drives) this.use(drive, bytes);
+    this.unwrittenBytes += bytes;
     current.end += bytes;
     current.holders += 1;
     return { segment: current, offset };
@@ -93,6 +114,16 @@ export class SegmentAppender {
   /** The drive has gone: its files may work on for those who have them open, but nobody would find them again. */
   dropDrive(slot: number): void {
     for (const held of this.held.values()) held.lanes[slot]?.fail(new Error('the drive is offline'));
+  }
+
+  /** A drive that is full takes no part any more, also in what is open: the rest of its room is for others. */
+  private use(drive: DriveView, bytes: number): void {
+    if (drive.roomBytes >= bytes) {
+      drive.roomBytes -= bytes;
+      return;
+    }
+    const full = Object.assign(new Error('the drive is full'), { code: 'ENOSPC' });
+    for (const held of this.held.values()) held.lanes[drive.slot]?.fail(full);
   }
 
   release(segment: OpenSegment): void {
@@ -121,7 +152,9 @@ export class SegmentAppender {
       });
     };
     const onFailure = (lane: DriveLane, error: Error) => {
-      missDrive(parts.drives[lane.slot]!);
+      const drive = parts.drives[lane.slot]!;
+      missDrive(drive);
+      if ((error as NodeJS.ErrnoException).code === 'ENOSPC') drive.roomBytes = 0;
       parts.onTrouble(lane.slot, error);
     };
     const lanes = parts.drives.map((drive) => {

@@ -101,6 +101,8 @@ export interface DriveNews {
   readonly slot: number;
   readonly readable: boolean;
   readonly writable: boolean;
+  /** What this worker may add to it before the next news. */
+  readonly roomBytes: number;
 }
 
 /** Files of these segments are about to be removed. */
@@ -139,6 +141,8 @@ export interface WriteFailed {
   readonly kind: 'failed';
   readonly writer: number;
   readonly reason: string;
+  /** Too few drives have room. */
+  readonly full: boolean;
 }
 export interface BufferReleased {
   readonly kind: 'released';

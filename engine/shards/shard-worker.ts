@@ -134,7 +134,8 @@ export class ShardWorker {
   private openSet(plan: SetPlan, set: number): SetState {
     const drives = plan.drives.map(({ readable, writable }, slot) => {
       const disk = this.parts.disks[set]![slot]!;
-      return { slot, disk, readable, writable, epoch: 0, files: new SegmentFiles(disk, this.parts.plan.openFilesMax) };
+      const files = new SegmentFiles(disk, this.parts.plan.openFilesMax);
+      return { slot, disk, readable, writable, roomBytes: Number.POSITIVE_INFINITY, epoch: 0, files };
     });
     const onTrouble = (slot: number, error: Error) => this.tellTrouble(set, slot, error);
     let next = plan.firstSegment;
@@ -178,7 +179,7 @@ export class ShardWorker {
         release: (place) => post({ kind: 'released', writer: number, place }),
         ended: (ending) => {
           this.writers.delete(number);
-          if (!ending.sealed) return post({ kind: 'failed', writer: number, reason: ending.reason });
+          if (!ending.sealed) return post({ kind: 'failed', writer: number, reason: ending.reason, full: ending.full });
           const { extents, missed, digests } = ending;
           post({ kind: 'sealed', writer: number, extents, missed, digests });
         },
@@ -219,6 +220,8 @@ export class ShardWorker {
   private enqueueMend({ stripe, slot, durable }: Pick<MendStripe, 'stripe' | 'slot' | 'durable'>): Promise<number> {
     const mended = this.mending.then(async () => {
       const { reader, drives } = this.sets[stripe.set]!;
+      // What is missing there would make it grow.
+      if (!drives[slot]!.writable) throw new Error('the drive takes no writes');
       try {
         const rewritten = await reader.mend(stripe, slot, this.parts.plan.mendPlace);
         if (rewritten && durable) await this.inTime(drives[slot]!.files.sync(stripe));
@@ -239,8 +242,10 @@ export class ShardWorker {
     this.parts.post({ kind: 'done', job: message.job, value: next ?? -1, stripes });
   }
 
-  private hear({ set, slot, readable, writable }: DriveNews): void {
+  private hear({ set, slot, readable, writable, roomBytes }: DriveNews): void {
     const drive = this.sets[set]!.drives[slot]!;
+    this.sets[set]!.appender.hearRoom(slot, roomBytes);
+    if (drive.readable === readable && drive.writable === writable) return;
     drive.readable = readable;
     drive.writable = writable;
     drive.epoch += 1;

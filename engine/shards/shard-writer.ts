@@ -40,7 +40,7 @@ export interface WriterParts {
 
 export type WriteEnding =
   | { readonly sealed: true; readonly extents: readonly Extent[]; readonly missed: readonly number[]; readonly digests: Digests }
-  | { readonly sealed: false; readonly reason: string };
+  | { readonly sealed: false; readonly reason: string; readonly full: boolean };
 
 const lifeCycle = createMachine({
   id: 'shard-writer',
@@ -77,6 +77,8 @@ export class ShardWriter {
   private run: { readonly segment: OpenSegment; next: number; readonly end: number } | undefined;
   private stripes = 0;
   private bytes = 0;
+  /** Allotted and not settled. */
+  private unwrittenBytes = 0;
 
   constructor(parts: WriterParts, begin: BeginWrite) {
     this.parts = parts;
@@ -100,10 +102,16 @@ export class ShardWriter {
       this.giveUp(`${this.parts.appender.writableDrives} of ${this.quorum} drives needed take writes`);
       return;
     }
+    // A body that was begun while there was room mustn't take what is left for others.
+    if (this.parts.appender.drivesWithRoom(this.allotmentBytes(bytes)) < this.quorum) {
+      this.parts.release(buffer);
+      this.giveUp('too few drives have room', true);
+      return;
+    }
     const shape = this.encode(buffer, bytes);
     const written = this.send(shape);
     const hashed = this.digest.take(buffer, bytes);
-    void this.settle(written, buffer, hashed);
+    void this.settle(written, shape, hashed);
     if (last) void this.seal(hashed);
   }
 
@@ -149,9 +157,11 @@ export class ShardWriter {
   }
 
   /** Waits for the writes of a stripe, and until it is hashed. Its buffer is free before anything is synced. */
-  private async settle(written: readonly Vote[], buffer: number, hashed: Promise<void> | undefined): Promise<void> {
+  private async settle(written: readonly Vote[], { place, buffer }: StripeShape, hashed: Promise<void> | undefined): Promise<void> {
+    const need = blockBytesOf(place.stripeBytes, place.dataShards);
     const votes = await collectVotes(written, this.quorum, this.parts.clock);
     this.abandon(votes);
+    this.written(need);
     await hashed;
     this.parts.release(buffer);
     if (votes.took.size < this.quorum) this.giveUp(`${votes.took.size} of ${this.quorum} drives needed took a stripe`);
@@ -178,8 +188,8 @@ export class ShardWriter {
     for (const slot of late) for (const lane of this.lanes[slot]!) lane.fail(trouble);
   }
 
-  private giveUp(reason: string): void {
-    if (this.end({ type: 'abort' })) this.parts.ended({ sealed: false, reason });
+  private giveUp(reason: string, full = this.parts.appender.drivesWithRoom(largestBlockBytes(this.parts.code)) < this.quorum): void {
+    if (this.end({ type: 'abort' })) this.parts.ended({ sealed: false, reason, full });
   }
 
   /** False when it had ended before. */
@@ -187,20 +197,36 @@ export class ShardWriter {
     if (this.life.getSnapshot().status !== 'active') return false;
     this.life.send(message);
     for (const segment of this.segments) this.parts.appender.release(segment);
+    this.written(this.unwrittenBytes);
     return true;
+  }
+
+  private written(bytes: number): void {
+    const counted = Math.min(bytes, this.unwrittenBytes);
+    this.unwrittenBytes -= counted;
+    this.parts.appender.written(counted);
   }
 
   private allot(bytes: number): { readonly segment: OpenSegment; readonly offset: number } {
     const need = blockBytesOf(bytes, this.parts.code.dataShards);
-    if (this.run === undefined || this.run.next + need > this.run.end) {
-      const runBytes = Math.max(need, this.runBytes(bytes));
+    const runBytes = this.allotmentBytes(bytes);
+    if (runBytes > 0) {
       const { segment, offset } = this.parts.appender.allot(runBytes);
       this.segments.push(segment);
+      this.unwrittenBytes += runBytes;
       this.run = { segment, next: offset, end: offset + runBytes };
     }
-    const offset = this.run.next;
-    this.run.next += need;
-    return { segment: this.run.segment, offset };
+    const run = this.run!;
+    const offset = run.next;
+    run.next += need;
+    return { segment: run.segment, offset };
+  }
+
+  /** What has to be allotted for the next stripe: nothing while the run has room for it. */
+  private allotmentBytes(bytes: number): number {
+    const need = blockBytesOf(bytes, this.parts.code.dataShards);
+    if (this.run !== undefined && this.run.next + need <= this.run.end) return 0;
+    return Math.max(need, this.runBytes(bytes));
   }
 
   private runBytes(bytes: number): number {
@@ -214,6 +240,10 @@ export class ShardWriter {
     const tail = left % stripeBytesMax;
     return stripes * full + (tail > 0 ? blockBytesOf(tail, dataShards) : 0);
   }
+}
+
+function largestBlockBytes({ dataShards }: ErasureCode): number {
+  return blockBytesOf(stripeBytesMax, dataShards);
 }
 
 const absent = new Error('the drive takes no part');

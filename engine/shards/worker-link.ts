@@ -148,7 +148,7 @@ export class WorkerLink implements PortListener {
         this.settleWriter(message.writer)?.resolve(message);
         return;
       case 'failed':
-        this.settleWriter(message.writer)?.reject(new Fault('unavailable', message.reason));
+        this.settleWriter(message.writer)?.reject(new Fault(message.full ? 'full' : 'unavailable', message.reason));
         return;
       case 'trouble':
         this.events.onTrouble(message.set, message.slot, Object.assign(new Error(message.reason), { code: message.code }));

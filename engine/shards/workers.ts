@@ -92,8 +92,9 @@ export class Workers {
     return this.idlest();
   }
 
-  spread({ set, slot, readable, writable }: Drive): void {
-    for (const link of this.links) link.post({ kind: 'drive', set, slot, readable, writable });
+  spread({ set, slot, readable, writable, roomBytes }: Drive): void {
+    const share = roomBytes / this.count;
+    for (const link of this.links) link.post({ kind: 'drive', set, slot, readable, writable, roomBytes: share });
   }
 
   async close(): Promise<void> {

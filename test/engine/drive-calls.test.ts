@@ -1,6 +1,7 @@
 /** A drive that hangs keeps its share of the thread pool and no more; late is a drive only where others are on time. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Ballast } from '../../engine/shards/ballast.ts';
 import { Drive, type DriveState } from '../../engine/shards/drive.ts';
 import { hangMilliseconds, shareCalls, withCallShare } from '../../engine/shards/drive-calls.ts';
 import { type DriveFormat, writeFormat } from '../../engine/shards/drive-format.ts';
@@ -128,7 +129,7 @@ async function sixDrives() {
     await writeFormat(each, { ...format, drive: 'b'.repeat(32), slot });
     const adopt = () => Promise.reject(new Error('none of these is new'));
     const claim = () => Promise.resolve();
-    const parts = { disk: each, format: { ...format, slot }, clock, absent: undefined, blank: false };
+    const parts = { disk: each, ballast: new Ballast(each), format: { ...format, slot }, clock, absent: undefined, blank: false };
     drives.push(new Drive({ ...parts, claim, adopt, others: () => drives }));
   }
   const states = (): DriveState[] => drives.map(({ state }) => state);

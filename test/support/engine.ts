@@ -5,6 +5,7 @@ import type { ExpectedDigests, UploadBody } from '../../engine/body.ts';
 import { type Engine, openEngine } from '../../engine/engine.ts';
 import type { EngineOptions } from '../../engine/engine-options.ts';
 import { isRejection, type Rejection, type RejectionCode, type RejectionFacts } from '../../engine/rejection.ts';
+import type { Room } from '../../engine/room.ts';
 import type { Caller, PutObject } from '../../engine/vocabulary.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { type MemoryLog, memoryJournal } from '../../journal/memory-journal.ts';
@@ -34,6 +35,7 @@ export interface TestParts {
   readonly blobs?: MemoryBlobStore;
   readonly clock?: ManualClock;
   readonly options?: Partial<EngineOptions>;
+  readonly room?: Room;
   /** Puts another journal over the one in memory. */
   readonly over?: (journal: Journal) => Journal;
 }
@@ -57,6 +59,7 @@ export async function testEngine(parts: TestParts = {}): Promise<TestEngine> {
     randomness,
     log: (level, message) => void reported.push(`${level}: ${message}`),
     options,
+    ...(parts.room && { room: parts.room }),
   });
   let requests = 0;
   const caller = (account = 'owner'): Caller => ({

@@ -27,6 +27,13 @@ export class Witness {
     this.#bucket = bucket;
   }
 
+  /** The same memory of a server that was started again. */
+  over(client: S3Client): Witness {
+    const again = new Witness(client, this.#bucket);
+    for (const [key, value] of this.#acknowledged) again.#acknowledged.set(key, value);
+    return again;
+  }
+
   get operations(): number {
     return this.#operations;
   }

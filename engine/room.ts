@@ -1,0 +1,7 @@
+/** Whether drives have room: Fault 'full' where they haven't. */
+export interface Room {
+  /** For what makes the store grow; below it there is a reserve for what shrinks it. */
+  forGrowth(): void;
+  /** For the records of what shrinks it. */
+  forRecords(): void;
+}
