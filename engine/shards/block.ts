@@ -76,6 +76,16 @@ export function segmentNumber(name: string): number | undefined {
   return /^\d{8,}\.seg$/.test(name) ? Number.parseInt(name, 10) : undefined;
 }
 
+/** A file without bytes, in place of a segment that was removed while its number was the highest: numbers go on behind it. */
+export function markerPath(set: number, segment: number): string {
+  return `${segmentDirectory(set)}/${String(segment).padStart(8, '0')}.gone`;
+}
+
+/** The number in the name of a segment's file or marker; undefined for another file. */
+export function takenNumber(name: string): number | undefined {
+  return /^\d{8,}\.(seg|gone)$/.test(name) ? Number.parseInt(name, 10) : undefined;
+}
+
 /** Stripes of a blob. Every one but the last of an extent is full. */
 export function stripeCountOf(blob: Blob): number {
   return blob.extents.reduce((count, extent) => count + stripesIn(extent), 0);

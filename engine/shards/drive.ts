@@ -136,6 +136,11 @@ export class Drive {
     return !this.full && (this.state === 'online' || this.state === 'healing');
   }
 
+  /** Files can be removed from it, also when it is full. */
+  get shrinkable(): boolean {
+    return this.state === 'online' || this.state === 'healing';
+  }
+
   /** Records can be written to it. */
   get takesRecords(): boolean {
     return this.readable && this.freeBytes >= recordRoomBytesMin;

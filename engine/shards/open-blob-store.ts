@@ -10,7 +10,7 @@ import { type BlobTarget, writeBlob } from './blob-writer.ts';
 import type { Drive } from './drive.ts';
 import { Healer } from './healer.ts';
 import { writeQuorumOf } from './layout.ts';
-import { listSegments, removeSegments, type SegmentInfo } from './reclaimer.ts';
+import { closeSegment, listSegments, removeSegments, type SegmentInfo } from './reclaimer.ts';
 import { openWorkers, type Workers, type WorkersParts } from './workers.ts';
 
 export interface BlobStoreParts extends WorkersParts {
@@ -86,6 +86,11 @@ export class DriveBlobStore implements BlobStore {
 
   listSegments(set: number): Promise<SegmentInfo[]> {
     return listSegments(this.reclaimerParts(), set);
+  }
+
+  /** The next body begins another segment. */
+  closeSegment(set: number, segment: number): Promise<void> {
+    return closeSegment(this.reclaimerParts(), set, segment);
   }
 
   /** Removes segments without live blobs; answers those that were removed. Those that don't rest yet stay. */

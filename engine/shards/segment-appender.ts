@@ -75,6 +75,11 @@ export class SegmentAppender {
     return false;
   }
 
+  /** The segment that the next allotment lies in, if it has room for it. */
+  get open(): number | undefined {
+    return this.current?.segment;
+  }
+
   /** Drives that take new writes. */
   get writableDrives(): number {
     return this.parts.drives.reduce((count, drive) => count + Number(drive.writable), 0);

@@ -16,10 +16,17 @@ interface Span {
   readonly ended: number;
 }
 
+interface Opened {
+  readonly segment: number;
+  readonly since: number;
+  /** When it was closed without another one being opened; undefined: it is open, or the next one says when. */
+  closed?: number;
+}
+
 export class SegmentDiary {
   private readonly clock: Clock;
   /** By set, ascending; the last of them is open. `since`: when it was opened. */
-  private readonly segments = new Map<number, { readonly segment: number; readonly since: number }[]>();
+  private readonly segments = new Map<number, Opened[]>();
   /** Writer -> when its body began. */
   private readonly bodies = new Map<number, number>();
   private readonly ended: Span[] = [];
@@ -35,6 +42,17 @@ export class SegmentDiary {
     const needed = Math.min(now - memoryMilliseconds, this.earliestBody(now));
     while (segments.length > 2 && segments[1]!.since < needed) segments.shift();
     this.segments.set(set, segments);
+  }
+
+  /** The open segment of the set was closed, and no other was opened yet. */
+  closed(set: number, segment: number): void {
+    const last = this.segments.get(set)?.at(-1);
+    if (last?.segment === segment) last.closed ??= this.clock.now();
+  }
+
+  isOpen(set: number, segment: number): boolean {
+    const last = this.segments.get(set)?.at(-1);
+    return last?.segment === segment && last.closed === undefined;
   }
 
   begun(writer: number): void {
@@ -71,7 +89,7 @@ export class SegmentDiary {
     const segments = this.segments.get(set) ?? [];
     const at = segments.findIndex((each) => each.segment === segment);
     if (at < 0) return 0;
-    const closed = segments[at + 1]?.since ?? Number.POSITIVE_INFINITY;
+    const closed = segments[at]!.closed ?? segments[at + 1]?.since ?? Number.POSITIVE_INFINITY;
     for (const begun of this.bodies.values()) if (begun <= closed) return Number.POSITIVE_INFINITY;
     return this.ended.reduce((since, body) => (body.begun <= closed ? Math.max(since, body.ended) : since), closed);
   }

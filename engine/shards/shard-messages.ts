@@ -13,6 +13,7 @@ export type ToWorker =
   | WalkSegment
   | DriveNews
   | ForgetSegments
+  | CloseSegment
   | CloseWorker;
 
 /** The next stripe of a body, lying in a stripe buffer that is the worker's until it gives it back. */
@@ -103,6 +104,14 @@ export interface DriveNews {
   readonly writable: boolean;
   /** What this worker may add to it before the next news. */
   readonly roomBytes: number;
+}
+
+/** If that is the open segment of the set: the next body begins another one. Answers whether it is closed. */
+export interface CloseSegment {
+  readonly kind: 'close-segment';
+  readonly job: number;
+  readonly set: number;
+  readonly segment: number;
 }
 
 /** Files of these segments are about to be removed. */

@@ -125,6 +125,9 @@ export class ShardWorker {
       case 'forget':
         this.answer(message.job, this.forget(message.set, message.segments));
         return;
+      case 'close-segment':
+        this.answer(message.job, this.closeSegment(message.set, message.segment));
+        return;
       case 'close':
         this.answer(message.job, this.close());
         return;
@@ -267,6 +270,12 @@ export class ShardWorker {
     if (segments.some((segment) => this.sets[set]!.appender.holds(segment))) return 0;
     for (const segment of segments) for (const drive of this.sets[set]!.drives) drive.files.forget({ set, segment });
     return 1;
+  }
+
+  private async closeSegment(set: number, segment: number): Promise<number> {
+    const { appender } = this.sets[set]!;
+    if (appender.open === segment) appender.retire();
+    return Number(!appender.holds(segment));
   }
 
   private async close(): Promise<number> {

@@ -4,7 +4,7 @@ import { assert } from '../assert.ts';
 import type { Clock } from '../clock.ts';
 import { Fault } from '../fault.ts';
 import type { Log } from '../log.ts';
-import { segmentDirectory, segmentNumber } from './block.ts';
+import { segmentDirectory, takenNumber } from './block.ts';
 import type { Drive } from './drive.ts';
 import { createKernelMemory } from './kernel.ts';
 import type { Drives } from './open-drives.ts';
@@ -178,7 +178,7 @@ export class Workers {
   }
 }
 
-/** Numbers go on behind every segment that a drive knows: what an earlier process wrote is never appended to. */
+/** Numbers go on behind every segment that a drive knows or knew: what an earlier process wrote is never appended to. */
 async function firstFreeSegment(drives: readonly Drive[], set: number, clock: Clock): Promise<number> {
   const highest = await Promise.all(
     drives.map(async (drive) => {
@@ -187,7 +187,7 @@ async function firstFreeSegment(drives: readonly Drive[], set: number, clock: Cl
             .list(segmentDirectory(set))
             .catch(() => [])
         : [];
-      return Math.max(0, ...names.map((name) => segmentNumber(name) ?? 0));
+      return Math.max(0, ...names.map((name) => takenNumber(name) ?? 0));
     }),
   );
   return Math.max(...highest) + 1;

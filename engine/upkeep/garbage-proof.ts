@@ -83,6 +83,7 @@ export class GarbageProof {
   private async stored({ candidates, segments }: Suspects): Promise<Stored> {
     const { rows } = this.parts;
     const blobs = new Map<string, string>();
+    this.pace.begin();
     for (const { blob } of candidates) {
       const refs = await rows.range(tables.refs, startingWith(refKey(blob, nobody), 2));
       const own = refKey(blob, nobody);

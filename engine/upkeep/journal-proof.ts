@@ -67,6 +67,7 @@ export class JournalProof {
 
   /** @throws what reading the journal throws; Error it is closed, or more rows would be held than slices can take. */
   async of(question: Question): Promise<Proof> {
+    this.pace.begin();
     for (let slices = 1; slices <= slicesMax; slices *= slicesFactor) {
       const proof = await this.inSlices(question, slices);
       if (proof !== undefined) return proof;

@@ -21,6 +21,11 @@ export class Pace {
     this.begun = clock.now();
   }
 
+  /** The work begins now: what passed before was no work. */
+  begin(): void {
+    this.begun = this.clock.now();
+  }
+
   /** Asked after each step of the work: is it time for `rest`? */
   get due(): boolean {
     this.steps += 1;

@@ -23,6 +23,8 @@ export interface SegmentStore {
   /** Erasure sets. */
   readonly sets: number;
   listSegments(set: number): Promise<SegmentInfo[]>;
+  /** An open one is written to no more. */
+  closeSegment(set: number, segment: number): Promise<void>;
   /** Removes those without live blobs that rest; answers which. */
   removeSegments(set: number, segments: readonly number[]): Promise<number[]>;
   /** Same id and bytes, other extents. */
@@ -51,8 +53,10 @@ const candidatesOfRoundMax = 50_000;
 const extentRowsMax = 1_000;
 /** A segment with no more than this share of live bytes is emptied. */
 const sparseShare = 0.5;
-/** Segments of a set that one round looks into. */
+/** Segments of a set that one round looks into, besides those that are open. */
 const segmentsLookedIntoMax = 16;
+/** Bytes of an open segment before it is looked into. */
+const openBytesMin = 1024 * 1024;
 /** Segments of a set that one round empties: moving must not crowd out those who write. */
 const emptiedSegmentsMax = 1;
 
@@ -126,33 +130,48 @@ export class Reclaimer {
 
   /** Empties what is nearly empty; answers with segments of the set that have been empty for a grace, as far as the state store tells. */
   private async lookInto(set: number): Promise<EmptySegment[]> {
-    const { segments, clock, options } = this.parts;
-    const resting = (await segments.listSegments(set)).filter(
-      ({ segment, removable }) => removable && !this.dense.has(`${set}/${segment}`),
-    );
+    const all = await this.parts.segments.listSegments(set);
+    const resting = all.filter(({ segment, open }) => !open && !this.dense.has(`${set}/${segment}`));
+    const looked = [...resting.slice(0, segmentsLookedIntoMax), ...all.filter(({ open, bytes }) => open && bytes >= openBytesMin)];
     const empty: EmptySegment[] = [];
     let emptied = 0;
-    for (const { segment, bytes } of resting.slice(0, segmentsLookedIntoMax)) {
+    for (const { segment, bytes, open, removable } of looked) {
       if (this.closed) return [];
       const name = `${set}/${segment}`;
       const sparse = bytes * sparseShare;
       const live = await this.liveBytes(set, segment, sparse);
-      if (live > 0) this.emptySince.delete(name);
-      if (live > sparse) {
-        this.dense.add(name);
-      } else if (live > 0 && emptied < emptiedSegmentsMax) {
-        // Moving needs room and drives; what is removed needs neither.
-        await this.empty(set, segment).catch((error: unknown) =>
-          this.parts.log('info', 'a segment is not emptied yet', { reason: String(error) }),
-        );
+      if (open) {
+        // What lives there may not be journaled yet: then it was closed early, which harms nobody.
+        if (live <= sparse) await this.parts.segments.closeSegment(set, segment);
+      } else if (live > sparse) {
+        if (removable) this.dense.add(name);
+      } else if (live > 0 && removable && emptied < emptiedSegmentsMax) {
+        await this.emptyIfItCan(set, segment);
         emptied += 1;
-      } else if (live === 0) {
-        const since = this.emptySince.get(name) ?? clock.now();
-        this.emptySince.set(name, since);
-        if (clock.now() - since >= options.reclaimGraceMilliseconds) empty.push({ set, segment });
       }
+      if (!open && this.emptyLongEnough(name, live === 0) && removable) empty.push({ set, segment });
     }
     return empty;
+  }
+
+  private emptyLongEnough(name: string, isEmpty: boolean): boolean {
+    const { clock, options } = this.parts;
+    if (!isEmpty) {
+      this.emptySince.delete(name);
+      return false;
+    }
+    const since = this.emptySince.get(name) ?? clock.now();
+    this.emptySince.set(name, since);
+    return clock.now() - since >= options.reclaimGraceMilliseconds;
+  }
+
+  /** Moving needs room and drives; what is removed needs neither. */
+  private async emptyIfItCan(set: number, segment: number): Promise<void> {
+    try {
+      await this.empty(set, segment);
+    } catch (error) {
+      this.parts.log('info', 'a segment is not emptied yet', { set, segment, reason: String(error) });
+    }
   }
 
   /** Answers how many segments were removed. */

@@ -107,6 +107,7 @@ async function openAll(disks: readonly Disk[], log: { frames: Buffer[] }, start:
     sets: 1,
     listSegments: (set: number) => shards.store.listSegments(set),
     removeSegments: (set: number, numbers: readonly number[]) => shards.store.removeSegments(set, numbers),
+    closeSegment: (set: number, segment: number) => shards.store.closeSegment(set, segment),
     moveBlob: (blob: Blob) => shards.store.moveBlob(blob),
   };
   const options = { inlineBytesMax: 0, reclaimPauseMilliseconds: minute };
@@ -152,6 +153,31 @@ test('space comes back: the blob goes after the grace, its segment is emptied an
   const rebuilt = await openAll(disks, log, clock.now());
   assert.deepEqual(await everything(rebuilt.store), live);
   await rebuilt.close();
+});
+
+test('when nothing lives any more every byte is given back, of open segments and of the highest number too, and numbers go on', async () => {
+  const disks = [0, 1, 2, 3].map((at) => memoryDisk(`memory${at}`, seededRandom(at)));
+  const log = { frames: [] };
+  const house = await openAll(disks, log, 1_700_000_000_000);
+  const caller = () => ({ ...alice, time: house.clock.now() });
+  await accepted(house.engine.createBucket(caller(), { bucket: 'photos', locationConstraint: '' }));
+  for (const key of ['a', 'b', 'c']) await accepted(house.engine.putObject(caller(), putCommand('photos', key, seededBytes(2_000_000, 1))));
+  const highest = Math.max(...(await segmentsOf(house.store)));
+  await anHour(house.clock);
+  assert.equal(await disks[0]!.exists(segmentPath(0, highest)), true, 'what lives stays where it is');
+  for (const key of ['a', 'b', 'c']) await accepted(house.engine.deleteObject(caller(), { bucket: 'photos', key, conditions: {} }));
+  const files = async () => (await Promise.all(disks.map((disk) => disk.list('segments/0')))).flat();
+  await until(house.clock, async () => (await files()).every((name) => !name.endsWith('.seg')));
+  await accepted(house.engine.putObject(caller(), putCommand('photos', 'again', seededBytes(3_000_000, 2))));
+  assert.ok(Math.min(...(await segmentsOf(house.store))) > highest);
+  await accepted(house.engine.deleteObject(caller(), { bucket: 'photos', key: 'again', conditions: {} }));
+  await until(house.clock, async () => (await files()).every((name) => !name.endsWith('.seg')));
+  assert.equal((await files()).length, disks.length, 'one number is remembered');
+  await house.close();
+  const next = await openAll(disks, log, house.clock.now());
+  await accepted(next.engine.putObject({ ...alice, time: next.clock.now() }, putCommand('photos', 'new', seededBytes(2_000_000, 3))));
+  assert.ok(Math.min(...(await segmentsOf(next.store))) > highest + 1);
+  await next.close();
 });
 
 /** Rows that go behind the store's back: all of a table but those named. */

@@ -140,6 +140,28 @@ for (const [heldRowsMax, passes] of [
   });
 }
 
+test('what passes between two pieces of work is no work: the pause after it is no longer for it', async () => {
+  const house = await busyHouse();
+  let now = 0;
+  const pauses: number[] = [];
+  const passing = {
+    now: () => (now += 1),
+    after(milliseconds: number, task: () => void) {
+      pauses.push(milliseconds);
+      setImmediate(task);
+      return () => undefined;
+    },
+  };
+  const proof = new JournalProof({ journal: house.journal, kinds: engineKinds, clock: passing });
+  const question = await questionOf(house.store);
+  for (let pass = 0; pass < 2; pass += 1) {
+    now += 3_600_000;
+    await proof.of(question);
+  }
+  assert.ok(pauses.length > 0 && Math.max(...pauses) < 1000, `pauses of ${Math.max(...pauses)} ms`);
+  await house.engine.close();
+});
+
 test('a proof under way ends when it is closed', async () => {
   const house = await busyHouse();
   let pauses = 0;
