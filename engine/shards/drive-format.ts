@@ -8,7 +8,7 @@ import { segmentDirectory } from './block.ts';
 
 export const markDirectory = '.liteio';
 const segmentRoot = 'segments';
-const formatPath = `${markDirectory}/format.json`;
+export const formatPath = `${markDirectory}/format.json`;
 const formatCopyPath = `${segmentRoot}/format.json`;
 const formatNumber = 1;
 /** Bytes of a small file; one that is larger is none of ours. */

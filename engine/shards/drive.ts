@@ -6,7 +6,7 @@ import { createActor, createMachine } from 'xstate';
 import { type Disk, DriveHangs, inTime } from '../../journal/disk.ts';
 import type { Clock } from '../clock.ts';
 import type { Ballast } from './ballast.ts';
-import { type DriveFormat, isBare, markDirectory, readFormat, writeSmallFile } from './drive-format.ts';
+import { type DriveFormat, formatPath, isBare, markDirectory, readFormat, writeSmallFile } from './drive-format.ts';
 import { isTroubleOfDrive } from './whose-trouble.ts';
 
 export type DriveState = 'probing' | 'online' | 'suspect' | 'offline' | 'healing';
@@ -36,10 +36,12 @@ const lateTogetherMax = 5;
  * `unknown`: this process lacks what it needs to look.
  */
 export type Finding =
-  | { readonly found: 'fine'; readonly freeBytes: number }
+  | { readonly found: 'fine'; readonly freeBytes: number; readonly readOnly: boolean }
   | { readonly found: 'blank' }
   | { readonly found: 'unknown' }
   | { readonly found: 'gone' | 'failed' | 'late'; readonly reason: string };
+
+type FoundFine = Extract<Finding, { found: 'fine' }>;
 
 type Message = 'fine' | 'behind' | 'trouble' | 'gone' | 'healed';
 
@@ -89,6 +91,8 @@ export class Drive {
   private readonly listeners = new Set<(drive: Drive) => void>();
   /** Too little room is left for what makes the store grow; what remains is for what shrinks it. */
   full = false;
+  /** Its file system takes no writes: it is read from like any other drive. */
+  readOnly = false;
   /** As the last probe found them. */
   private freeBytes = Number.POSITIVE_INFINITY;
   private readonly ballast: Ballast;
@@ -133,17 +137,17 @@ export class Drive {
 
   /** It takes new segments. */
   get writable(): boolean {
-    return !this.full && (this.state === 'online' || this.state === 'healing');
+    return !this.full && !this.readOnly && (this.state === 'online' || this.state === 'healing');
   }
 
   /** Files can be removed from it, also when it is full. */
   get shrinkable(): boolean {
-    return this.state === 'online' || this.state === 'healing';
+    return !this.readOnly && (this.state === 'online' || this.state === 'healing');
   }
 
   /** Records can be written to it. */
   get takesRecords(): boolean {
-    return this.readable && this.freeBytes >= recordRoomBytesMin;
+    return this.readable && !this.readOnly && this.freeBytes >= recordRoomBytesMin;
   }
 
   /** What may be added to it before it is full, as far as is known. */
@@ -163,11 +167,15 @@ export class Drive {
     return () => this.listeners.delete(listener);
   }
 
-  /** Something failed on it. A full drive isn't a sick one: it takes no more writes until there is room again. */
+  /** Something failed on it. A full drive isn't a sick one, nor one that can't be written to: it takes no writes until it can. */
   trouble(error: Error): void {
     if (!isTroubleOfDrive(error)) return;
     if ((error as NodeJS.ErrnoException).code === 'ENOSPC') {
       this.setFull(true);
+      return;
+    }
+    if ((error as NodeJS.ErrnoException).code === 'EROFS') {
+      this.setReadOnly(true);
       return;
     }
     this.reason = error.message;
@@ -223,7 +231,7 @@ export class Drive {
   private async judge(finding: Exclude<Finding, { found: 'unknown' }>): Promise<void> {
     if (finding.found === 'blank') return this.meetBlank();
     this.blankProbes = 0;
-    if (finding.found === 'fine') return this.meetFine(finding.freeBytes);
+    if (finding.found === 'fine') return this.meetFine(finding);
     this.reason = finding.reason;
     if (finding.found === 'gone') return this.tell('gone');
     this.failedProbes += 1;
@@ -254,7 +262,7 @@ export class Drive {
     return this.lateTogether >= lateTogetherMax;
   }
 
-  private async meetFine(freeBytes: number): Promise<void> {
+  private async meetFine(found: FoundFine): Promise<void> {
     if (this.state === 'offline') {
       try {
         await this.parts.claim();
@@ -263,11 +271,12 @@ export class Drive {
         return;
       }
     }
-    if (!this.closed) this.welcome(freeBytes);
+    if (!this.closed) this.welcome(found);
   }
 
-  private welcome(freeBytes: number): void {
+  private welcome({ freeBytes, readOnly }: FoundFine): void {
     this.failedProbes = 0;
+    this.setReadOnly(readOnly);
     const wasScarce = this.freeBytes < scarceRoomBytes;
     this.freeBytes = freeBytes;
     void this.ballast.follow(freeBytes);
@@ -300,6 +309,13 @@ export class Drive {
     this.changed();
   }
 
+  private setReadOnly(readOnly: boolean): void {
+    if (this.readOnly === readOnly) return;
+    this.readOnly = readOnly;
+    this.reason = readOnly ? 'its file system is read-only' : undefined;
+    for (const listener of this.listeners) listener(this);
+  }
+
   private tell(message: Message): void {
     const before = this.state;
     this.life.send({ type: message });
@@ -319,11 +335,24 @@ async function probeDisk(disk: Disk, expected: DriveFormat, thorough: boolean): 
     if (!same || found.set !== expected.set || found.slot !== expected.slot) {
       return { found: 'gone', reason: `set ${found.set} slot ${found.slot} of deployment ${found.deployment} is there now` };
     }
-    if (thorough) await writeSmallFile(disk, `${markDirectory}/probe`, expected.drive);
-    return { found: 'fine', freeBytes: await disk.freeBytes() };
+    const readOnly = await isReadOnly(disk, expected, thorough);
+    return { found: 'fine', readOnly, freeBytes: await disk.freeBytes() };
   } catch (error) {
     return whyUnreadable(disk, error as NodeJS.ErrnoException);
   }
+}
+
+/** A full drive takes nothing that is written to see whether it works: that it has no room says enough. */
+async function isReadOnly(disk: Disk, expected: DriveFormat, thorough: boolean): Promise<boolean> {
+  try {
+    if (thorough) await writeSmallFile(disk, `${markDirectory}/probe`, expected.drive);
+    else await (await disk.open(formatPath, 'write')).close();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EROFS') return true;
+    if (thorough && code !== 'ENOSPC') throw error;
+  }
+  return false;
 }
 
 async function whyUnreadable(disk: Disk, error: NodeJS.ErrnoException): Promise<Finding> {

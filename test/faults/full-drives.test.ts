@@ -23,6 +23,7 @@ function memoryDisks(count: number, capacityBytes: number): MemoryDisk[] {
 test('a body that was begun while there was room ends before it takes the reserve', async () => {
   const disks = memoryDisks(6, roomBytesMin + 8 * mebibyte);
   const house = await openHouse(disks, 0);
+  await until(() => house.drives.sets[0]!.every((drive) => drive.roomBytes < 9 * mebibyte), 'their room is known');
   const body = seededBytes(60 * mebibyte, 1);
   for (const length of [body.length, undefined]) {
     const written = house.store.write(bodyOf(body, mebibyte), { digests: [], inlineBytesMax: 0, length });
@@ -36,6 +37,7 @@ test('one full drive of six is gone without, also in the middle of a body; three
   const disks = memoryDisks(6, 1024 * mebibyte);
   disks[2]!.capacityBytes = roomBytesMin + 2 * mebibyte;
   const house = await openHouse(disks, 0);
+  await until(() => house.drives.sets[0]![2]!.roomBytes < 9 * mebibyte, 'its room is known');
   const bytes = seededBytes(40 * mebibyte, 2);
   const blob = await house.put(bytes);
   assert.deepEqual(blob.missed, [2]);

@@ -43,6 +43,7 @@ export class SmallDrives {
   readonly directory: string;
   readonly #mounted: readonly string[];
   readonly #remove: () => void;
+  readonly #covered = new Set<string>();
   #fillers = 0;
 
   constructor(drives: number, mebibytes: number, kind: 'each its own' | 'all in one') {
@@ -89,12 +90,31 @@ export class SmallDrives {
       for (let filler = 1; filler <= this.#fillers; filler += 1) rmSync(join(mounted, `lost+found.${filler}`), { force: true });
   }
 
-  /** Of the file systems with these numbers, from 1. */
-  remount(mode: 'ro' | 'rw', numbers: readonly number[]): void {
-    for (const number of numbers) run('mount', ['-o', `remount,${mode}`, this.#mounted[number - 1]!]);
+  /**
+   * The drives with these numbers, from 1, take no writes by path: a read-only mount lies over each. The kernel refuses to make a file
+   * system read-only while files are open for writing, and those stay as they are.
+   */
+  makeReadOnly(numbers: readonly number[]): void {
+    for (const number of numbers) {
+      const drive = join(this.directory, `drive${number}`);
+      // Elsewhere first: over the drive somebody would open a file for writing in between.
+      const view = join(this.directory, `.view${number}`);
+      mkdirSync(view, { recursive: true });
+      run('mount', ['--bind', drive, view]);
+      run('mount', ['-o', 'remount,bind,ro', view]);
+      run('mount', ['--bind', view, drive]);
+      unmount(view);
+      this.#covered.add(drive);
+    }
+  }
+
+  makeWritable(): void {
+    for (const drive of this.#covered) unmount(drive);
+    this.#covered.clear();
   }
 
   remove(): void {
+    this.makeWritable();
     for (const mounted of this.#mounted) unmount(mounted);
     this.#remove();
   }
