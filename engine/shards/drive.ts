@@ -277,13 +277,23 @@ export class Drive {
   private welcome({ freeBytes, readOnly }: FoundFine): void {
     this.failedProbes = 0;
     this.setReadOnly(readOnly);
+    this.hearRoom(freeBytes);
+    if (this.state === 'offline') this.behind = true;
+    if (this.state === 'suspect' || this.state === 'offline') this.tell(this.behind ? 'behind' : 'fine');
+  }
+
+  /** How much room it has, without a whole probe. A drive that doesn't say meets one soon. */
+  async lookForRoom(): Promise<void> {
+    const freeBytes = await this.disk.freeBytes().catch(() => undefined);
+    if (freeBytes !== undefined && !this.closed) this.hearRoom(freeBytes);
+  }
+
+  private hearRoom(freeBytes: number): void {
     const wasScarce = this.freeBytes < scarceRoomBytes;
     this.freeBytes = freeBytes;
     void this.ballast.follow(freeBytes);
     this.setFull(this.ballast.givenUp || freeBytes < (this.full ? 2 * roomBytesMin : roomBytesMin));
     if (wasScarce || freeBytes < scarceRoomBytes) for (const listener of this.roomListeners) listener(this);
-    if (this.state === 'offline') this.behind = true;
-    if (this.state === 'suspect' || this.state === 'offline') this.tell(this.behind ? 'behind' : 'fine');
   }
 
   /** An empty directory where a drive was: it was replaced while we run. */

@@ -61,7 +61,7 @@ export async function openDrives(given: OpenDrives): Promise<Drives | Refusal> {
   locks.keep();
   const drives = assemble({ ...given, ballasts: parts.ballasts, locks }, locked.plan, formats);
   // Whether they have room is known before the first write, unless they hang.
-  for (const drive of drives.sets.flat()) if (drive.readable) void drive.probe();
+  for (const drive of drives.sets.flat()) if (drive.readable) void drive.lookForRoom();
   return drives;
 }
 

@@ -42,6 +42,8 @@ function switchableDisk(name: string, seed: number): Switchable {
     list: (directory) => disk.list(directory),
     exists: (path) => disk.exists(path),
     freeBytes: () => disk.freeBytes(),
+    lock: writing((path: string) => disk.lock(path)),
+    pin: (path) => disk.pin(path),
     makeDirectory: writing((directory: string) => disk.makeDirectory(directory)),
     remove: writing((path: string) => disk.remove(path)),
     removeTree: writing((directory: string) => disk.removeTree(directory)),
