@@ -8,8 +8,6 @@ import { type HangingDisk, hangingDisk } from '../support/hanging-disk.ts';
 import { manualClock, settled } from '../support/manual-clock.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
-const random = seededRandom(3);
-
 interface Place {
   readonly clock: ReturnType<typeof manualClock>;
   readonly memory: readonly MemoryDisk[];
@@ -18,7 +16,8 @@ interface Place {
   append(journal: EmbeddedJournal): Promise<void>;
 }
 
-function place(): Place {
+function place(seed = 3): Place {
+  const random = seededRandom(seed);
   const clock = manualClock();
   const memory = ['one', 'two', 'three'].map((name) => memoryDisk(name, random));
   const disks = memory.map((disk) => hangingDisk(disk));
@@ -40,20 +39,28 @@ function place(): Place {
 
 const states = (journal: EmbeddedJournal): string[] => journal.status().mirrors.map(({ state }) => state);
 
+/** Repairs that have begun end without the clock going on: how many turns of the event loop they take is up to the disks. */
+async function repaired(journal: EmbeddedJournal): Promise<string[]> {
+  for (let turns = 0; turns < 100 && states(journal).includes('joining'); turns += 1) await settled();
+  return states(journal);
+}
+
 for (const code of ['EIO', 'EMFILE', 'ENOSPC', 'EROFS']) {
   test(`a mirror whose write failed with ${code} once is attached again soon, without any news of its drive`, async () => {
-    const { clock, memory, open, append } = place();
-    const journal = await open();
-    await append(journal);
-    let left = 1;
-    memory[2]!.fail((operation) => (operation === 'write' && left-- > 0 ? code : undefined));
-    await append(journal);
-    await clock.advance(100);
-    assert.equal(states(journal)[2], 'detached');
-    await clock.advance(1_000);
-    assert.deepEqual(states(journal), ['attached', 'attached', 'attached']);
-    await append(journal);
-    await journal.close();
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const { clock, memory, open, append } = place(seed);
+      const journal = await open();
+      await append(journal);
+      let left = 1;
+      memory[2]!.fail((operation) => (operation === 'write' && left-- > 0 ? code : undefined));
+      await append(journal);
+      await clock.advance(100);
+      assert.equal(states(journal)[2], 'detached');
+      await clock.advance(1_000);
+      assert.deepEqual(await repaired(journal), ['attached', 'attached', 'attached'], `seed ${seed}`);
+      await append(journal);
+      await journal.close();
+    }
   });
 }
 
@@ -71,7 +78,7 @@ test('what lasts is tried again ever more rarely, and in the end succeeds', asyn
   assert.ok(tries >= 10 && tries <= 16, `${tries} tries in ten minutes`);
   memory[2]!.fail(undefined);
   await clock.advance(60_000);
-  assert.deepEqual(states(journal), ['attached', 'attached', 'attached']);
+  assert.deepEqual(await repaired(journal), ['attached', 'attached', 'attached']);
   await journal.close();
 });
 
@@ -85,7 +92,7 @@ test('a majority that was lost is looked for on the timer: nobody has to append'
   for (const disk of memory) disk.fail(undefined);
   for (let turn = 0; turn < 50 && states(journal).includes('detached'); turn += 1) await clock.advance(100);
   assert.equal(journal.status().phase, 'serving');
-  assert.deepEqual(states(journal), ['attached', 'attached', 'attached']);
+  assert.deepEqual(await repaired(journal), ['attached', 'attached', 'attached']);
   await journal.close();
 });
 
@@ -110,7 +117,7 @@ test('a mirror that hangs while the journal is opened is gone without as soon as
   assert.equal(disks[1]!.openFiles, 0);
   journal.mirrorReturned('two', disks[1]!);
   await clock.advance(1_000);
-  assert.deepEqual(states(journal), ['attached', 'attached', 'attached']);
+  assert.deepEqual(await repaired(journal), ['attached', 'attached', 'attached']);
   await journal.close();
 });
 
