@@ -6,6 +6,8 @@ import type { Disk } from '../../journal/disk.ts';
 import { markDirectory } from './drive-format.ts';
 
 export const ballastPath = `${markDirectory}/ballast`;
+/** Its name while it isn't whole: what a start finds under it was given up, or not finished. */
+const unmadePath = `${ballastPath}.unmade`;
 export const ballastBytes = 16 * 1024 * 1024;
 /** Free bytes below which there is ballast: a drive with more is not filled between two probes. */
 export const ballastFreeBytesMax = 2 * 1024 * 1024 * 1024;
@@ -17,9 +19,10 @@ const chunkBytes = 1024 * 1024;
 
 export class Ballast {
   private readonly disk: Disk;
-  /** undefined: not looked yet. */
+  /** It is whole; undefined: not looked yet. */
   private there: boolean | undefined;
-  /** It was given up, and there was no room for it since: the room that there seems to be is what it left. */
+  private looked = false;
+  /** It was given up, by this process or one before, and there was no room for it since: the room that there seems to be is what it left. */
   givenUp = false;
   private working: Promise<void> | undefined;
 
@@ -29,10 +32,8 @@ export class Ballast {
 
   /** Told of the room after each probe. Never rejects: without ballast the drive is as good as before. */
   follow(freeBytes: number): Promise<void> {
-    const isWanted = freeBytes >= makingFreeBytesMin && freeBytes < ballastFreeBytesMax;
-    const isInTheWay = freeBytes < ballastFreeBytesMin;
-    if (!isWanted && !isInTheWay) return Promise.resolve();
-    this.working ??= (isInTheWay ? this.giveUp() : this.make())
+    if (freeBytes >= ballastFreeBytesMax && !this.givenUp) return Promise.resolve();
+    this.working ??= this.suit(freeBytes)
       .catch(() => undefined)
       .finally(() => {
         this.working = undefined;
@@ -43,33 +44,68 @@ export class Ballast {
   /** A lock, an epoch of the journal and an open state store take a few blocks: a drive that was filled to the last one comes up all the same. */
   async makeRoomToStart(): Promise<void> {
     try {
+      await this.look();
       if ((await this.disk.freeBytes()) < ballastFreeBytesMin) await this.giveUp();
     } catch {
       // It isn't there, or says at the lock what is wrong with it.
     }
   }
 
+  private async suit(freeBytes: number): Promise<void> {
+    await this.look();
+    if (freeBytes < ballastFreeBytesMin) await this.giveUp();
+    else if (freeBytes >= makingFreeBytesMin) await this.make();
+  }
+
+  private async look(): Promise<void> {
+    if (this.looked) return;
+    this.givenUp = await this.disk.exists(unmadePath);
+    this.looked = true;
+  }
+
+  /** What is left is a name, which takes no room: the next process knows by it whose room there is. */
   private async giveUp(): Promise<void> {
     if (this.there === false) return;
-    this.givenUp = await this.disk.exists(ballastPath);
-    await this.disk.remove(ballastPath);
+    const whole = await this.disk.exists(ballastPath);
+    // Room is worth more than that name.
+    if (whole) await this.disk.rename(ballastPath, unmadePath).catch(() => this.disk.remove(ballastPath));
+    const left = await this.disk.exists(unmadePath);
+    if (left) await this.empty();
+    this.givenUp ||= whole || left;
     this.there = false;
+  }
+
+  private async empty(): Promise<void> {
+    const file = await this.disk.open(unmadePath, 'write');
+    try {
+      await file.truncate(0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await this.disk.syncDirectory(markDirectory);
   }
 
   private async make(): Promise<void> {
     this.there ??= await this.disk.exists(ballastPath);
-    if (this.there) {
-      this.givenUp = false;
-      return;
+    if (!this.there) {
+      await this.write();
+      await this.disk.rename(unmadePath, ballastPath);
+      await this.disk.syncDirectory(markDirectory);
+      this.there = true;
     }
-    const file = await this.disk.open(ballastPath, 'create');
-    this.there = true;
+    this.givenUp = false;
+  }
+
+  private async write(): Promise<void> {
+    const file = await this.disk.open(unmadePath, 'create');
+    // There may be bytes to give up from now on.
+    this.there = undefined;
     try {
       // Bytes that a file system doesn't take for a hole.
       const chunk = Buffer.alloc(chunkBytes, 'ballast ');
       for (let at = 0; at < ballastBytes; at += chunkBytes) await file.write([chunk], at);
       await file.sync();
-      this.givenUp = false;
     } finally {
       await file.close();
     }

@@ -144,3 +144,32 @@ test('ballast: made while room is scarce, given up at its end, and only then is 
   await next.makeRoomToStart();
   assert.deepEqual([await disk!.exists(ballastPath), next.givenUp], [false, true], 'a start makes room for itself');
 });
+
+test('ballast that a process before gave up still counts as given up after a start, until there is room to make it', async () => {
+  const start = async (disk: MemoryDisk) => {
+    const ballast = new Ballast(disk);
+    await ballast.makeRoomToStart();
+    return ballast;
+  };
+  const [disk, never] = memoryDisks(2, 256 * mebibyte);
+  for (const each of [disk!, never!]) await each.makeDirectory('.liteio');
+  await (await start(disk!)).follow(256 * mebibyte);
+  disk!.capacityBytes = ballastBytes;
+  await (await start(disk!)).follow(0);
+  const before = disk!.crash(seeded(9));
+  for (const each of [before, never!]) each.capacityBytes = 96 * mebibyte;
+  assert.equal(await before.freeBytes(), 96 * mebibyte, 'what is left takes no room');
+  for (const [each, givenUp] of [[before, true] as const, [never!, false] as const]) {
+    const ballast = await start(each);
+    await ballast.follow(96 * mebibyte);
+    assert.equal(ballast.givenUp, givenUp, `it had one: ${givenUp}`);
+  }
+  for (const capacityBytes of [256 * mebibyte, 8 * 1024 * mebibyte]) {
+    before.capacityBytes = ballastBytes;
+    const ballast = await start(before);
+    before.capacityBytes = capacityBytes;
+    await ballast.follow(await before.freeBytes());
+    assert.deepEqual([await before.exists(ballastPath), ballast.givenUp], [true, false], `with ${capacityBytes} bytes`);
+    assert.equal((await start(before)).givenUp, false);
+  }
+});
