@@ -293,9 +293,10 @@ async function stateDrives(drives: Drives, log: Log): Promise<StoreDrive[]> {
 async function refuseLocked(disk: Disk): Promise<void> {
   const patient = patientDisk(disk, systemClock);
   if (!(await patient.exists(stateDirectory))) return;
-  const lock = await patient.lock(`${stateDirectory}/LOCK`);
+  // What is no directory, or has no lock to be had, nobody has open: the opening says what is wrong with it.
+  const lock = await patient.lock(`${stateDirectory}/LOCK`).catch(() => null);
   if (lock === undefined) throw new StateStoreLocked(`${disk.name}/${stateDirectory} is open in another process`);
-  await lock.close();
+  await lock?.close();
 }
 
 /** @throws StartRefused */

@@ -226,7 +226,7 @@ function assemble(parts: LockingDrives, plan: DrivePlan, formats: readonly Drive
       await writeFormat(patient, adopted);
       return adopted;
     };
-    sets[set]![slot] = new Drive({
+    const drive = new Drive({
       disk,
       ballast: parts.ballasts[index]!,
       format,
@@ -236,6 +236,11 @@ function assemble(parts: LockingDrives, plan: DrivePlan, formats: readonly Drive
       claim,
       adopt,
       others: () => sets[set]!,
+    });
+    sets[set]![slot] = drive;
+    // Nothing of it stays open, so that it can be unmounted; it is locked anew before it counts again.
+    drive.onChange(({ state }) => {
+      if (state === 'offline') void locks.drop(disk);
     });
   });
   return {

@@ -184,10 +184,11 @@ test('a dead drive can be unmounted: nothing in it is open', { skip: missing !==
       fuse.get(2)!.freeze();
       await load(client, 12);
       fuse.get(2)!.thaw();
-      await fuse.get(2)!.end();
+      await fuse.get(2)!.crash();
       await server.logged(/drive offline/, 20_000);
       await pause(3_000);
       assert.deepEqual(filesOpenBelow(server.pid, drive(2)), [], `open before: ${before.length}`);
+      fuse.get(2)!.unmount();
       assert.ok((await load(client, 3)).every(({ ok, refused }) => ok > 20 && refused === 0));
     } finally {
       client.close();

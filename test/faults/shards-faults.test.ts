@@ -374,12 +374,12 @@ test('the files of a drive that was late are closed once it answers, while their
   const keepAlive = setInterval(() => undefined, 100);
   try {
     await house.put(randomBytes(mebibyte));
-    assert.ok(disks.every(({ openFiles }) => openFiles === 1));
+    await until(() => disks.every(({ openFiles }) => openFiles === 2), 'the lock of each drive and its segment are open, and no probe');
     disks[3]!.hangs = true;
     assert.deepEqual((await house.put(randomBytes(mebibyte))).missed, [3]);
     disks[3]!.answer();
-    await until(() => disks[3]!.openFiles === 0, 'its file is closed');
-    assert.equal(disks[2]!.openFiles, 1);
+    await until(() => disks[3]!.openFiles === 1, 'its segment is closed');
+    await until(() => disks[2]!.openFiles === 2, 'that of another one is open');
   } finally {
     clearInterval(keepAlive);
     await house.close();

@@ -52,12 +52,16 @@ export class FuseDrive {
     execFileSync('umount', [this.path], { stdio: 'pipe' });
   }
 
-  /** Whatever state it is in. */
-  async end(): Promise<void> {
+  /** Its kernel side stays mounted and answers everybody with an error. */
+  async crash(): Promise<void> {
     const gone = this.#daemon.exitCode === null && this.#daemon.signalCode === null ? once(this.#daemon, 'exit') : undefined;
-    // A frozen daemon is ended first: its kernel side then answers everybody with an error.
     this.#daemon.kill('SIGKILL');
     await gone;
+  }
+
+  /** Whatever state it is in. */
+  async end(): Promise<void> {
+    await this.crash();
     if (this.mounted) spawnSync('umount', ['--lazy', this.path]);
   }
 }
