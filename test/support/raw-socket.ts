@@ -64,6 +64,13 @@ export class RawSocket {
     this.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
   }
 
+  /** Resolves when the operating system has taken the last byte; rejects when the connection breaks before. */
+  deliver(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.socket.write(bytes, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
   async trickle(bytes: string, pieceBytes: number, milliseconds: number): Promise<void> {
     for (let at = 0; at < bytes.length; at += pieceBytes) {
       this.write(bytes.slice(at, at + pieceBytes));
