@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { readServerConfig, StartRefused } from '../../http/config.ts';
@@ -223,20 +224,23 @@ test('a server that was killed is gone, even when its parent never asks for it',
   const command = [process.execPath, serverProgram, 'server', '--drives', join(directory, 'drive1'), ...free];
   // The shell becomes a program that knows of no children.
   const parent = spawn('sh', ['-c', '"$@" & echo "pid $!"; exec sleep 60', 'sh', ...command], { env: cleanEnvironment() });
+  let pid = 0;
   try {
     let output = '';
     for await (const text of parent.stdout.setEncoding('utf8')) {
       output += text;
       if (/endpoint +http/.test(output)) break;
     }
-    const pid = Number(/pid (\d+)/.exec(output)?.[1]);
-    refuses(['server', '--drives', join(directory, 'drive1'), ...free], new RegExp(`in use by process ${pid}$`));
+    pid = Number(/pid (\d+)/.exec(output)?.[1]);
+    refuses(['server', '--drives', join(directory, 'drive1'), ...free], new RegExp(`in use by process ${pid} of ${hostname()}$`));
     process.kill(pid, 'SIGKILL');
     const ended = () => readdirSync(`/proc/${pid}/task`).length <= 1 && /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
     for (let wait = 0; wait < 250 && !ended(); wait += 1) await new Promise((resolve) => setTimeout(resolve, 20));
     assert.ok(ended(), 'it stays as an entry of the process table');
+    pid = 0;
     await (await startServer({ directory, drives: 1 })).stop();
   } finally {
+    if (pid > 0) process.kill(pid, 'SIGKILL');
     parent.kill();
   }
 });
