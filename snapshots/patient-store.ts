@@ -35,16 +35,14 @@ class PatientStore implements StateStore {
   private readonly store: StateStore;
   private readonly name: string;
   private readonly timer: DriveTimer;
-  /** Rejects when the store is closed: nobody waits for a drive that was given up. */
-  private readonly closed: Promise<never>;
-  private leave: (reason: Error) => void = () => undefined;
+  /** Those who wait for a call: none of them waits for a drive that was given up. */
+  private readonly waiting = new Set<(reason: Error) => void>();
+  private closed: Error | undefined;
 
   constructor(store: StateStore, name: string, timer: DriveTimer) {
     this.store = store;
     this.name = name;
     this.timer = timer;
-    this.closed = new Promise((_, reject) => (this.leave = reject));
-    this.closed.catch(() => undefined);
   }
 
   get position(): number {
@@ -69,7 +67,7 @@ class PatientStore implements StateStore {
       range: (table, range) => this.bounded(rows.range(table, range)),
       texts: (table, range) => this.bounded(rows.texts(table, range)),
     });
-    return Promise.race([this.store.view((rows) => read(bounded(rows))), this.closed]);
+    return this.unlessClosed(this.store.view((rows) => read(bounded(rows))));
   }
 
   write(changes: readonly RowChange[], position: number): Promise<void> {
@@ -78,12 +76,23 @@ class PatientStore implements StateStore {
 
   async close(): Promise<void> {
     const closing = this.store.close();
-    this.leave(new StateStoreUnavailable(`the state store on ${this.name} is closed`));
+    const reason = new StateStoreUnavailable(`the state store on ${this.name} is closed`);
+    this.closed ??= reason;
+    for (const leave of this.waiting) leave(reason);
     await inTime(closing, { timer: this.timer, milliseconds: closeMilliseconds, name: this.name });
   }
 
   private bounded<T>(call: Promise<T>): Promise<T> {
     const limit = { timer: this.timer, milliseconds: callMilliseconds, name: this.name };
-    return Promise.race([inTime(call, limit), this.closed]).catch(unavailable);
+    return this.unlessClosed(inTime(call, limit)).catch(unavailable);
+  }
+
+  /** Not a race with a promise that lasts as long as the store: it would keep what every call came to. */
+  private unlessClosed<T>(work: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.closed !== undefined) reject(this.closed);
+      this.waiting.add(reject);
+      work.then(resolve, reject).finally(() => this.waiting.delete(reject));
+    });
   }
 }
